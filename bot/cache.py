@@ -1,0 +1,53 @@
+"""A value that is looked up once for all who ask, kept for a while, and served stale when a look-up fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from bot.errors import NovitaUnavailable
+
+T = TypeVar("T")
+
+
+class Cached(Generic[T]):
+    def __init__(
+        self, look_up: Callable[[], Awaitable[T]], *, ttl: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        self._look_up = look_up
+        self._ttl = ttl
+        self._clock = clock
+        self._looking: asyncio.Task[T] | None = None
+        self.value: T | None = None
+        """What is in memory, however old; None: never looked up."""
+        self.fetched_at: datetime | None = None
+
+    async def get(self, *, no_older_than: timedelta | None = None) -> T:
+        """Raises what the look-up raises, unless Novita is unavailable and something stale can be served."""
+        if self.value is not None and self._is_fresh(no_older_than or self._ttl):
+            return self.value
+        try:
+            return await self._shared()
+        except NovitaUnavailable:
+            if self.value is None:
+                raise
+            return self.value
+
+    def _is_fresh(self, ttl: timedelta) -> bool:
+        return self.fetched_at is not None and self._clock() - self.fetched_at < min(ttl, self._ttl)
+
+    async def _shared(self) -> T:
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._fetch())
+        # Shielded: one who no longer waits does not end the look-up of the others.
+        return await asyncio.shield(self._looking)
+
+    async def _fetch(self) -> T:
+        try:
+            self.value = await self._look_up()
+            self.fetched_at = self._clock()
+            return self.value
+        finally:
+            self._looking = None

@@ -1,0 +1,286 @@
+"""What a person or a program may ask for, and who may. Records wishes; calls nobody but for a password.
+
+Every change is one transaction, keyed by the request, so that a redelivery acts once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from storage.store.instances import Find
+from storage.store.store import Store
+
+from bot.catalog import Catalog
+from bot.cloud import Cloud
+from bot.errors import InstanceNotFound, InvalidState, NameTaken, NotAllowed, UsageError
+from bot.matching import match_gpu
+from bot.wishes import grant
+from storage.cloud import BillingMode, Details
+from storage.errors import Ambiguous, NameInUse, NoSuchInstance
+from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, State, Wish
+
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asks. Guests and people of other workspaces are no full members, and may nothing."""
+
+    user_id: str | None
+    """Slack user id; None: a program with a REST key, which may act on all."""
+    team_id: str | None = None
+    full_member: bool = True
+
+    @property
+    def is_program(self) -> bool:
+        return self.user_id is None
+
+
+PROGRAM = Actor(user_id=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """The DEFAULT_* settings."""
+
+    region: str
+    gpu_count: int
+    disk_gb: int
+    template: str | None
+    billing_mode: BillingMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for, before defaults."""
+
+    gpu: str
+    gpu_count: int | None = None
+    name: str | None = None
+    template: str | None = None
+    image: str | None = None
+    billing_mode: BillingMode | None = None
+    regions: tuple[str, ...] = ()
+    regions_only: bool = True
+    disk_gb: int | None = None
+    max_usd_per_hour: Decimal | None = None
+    webhook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request came from."""
+
+    key: str | None
+    """The same for every delivery of one request; None: each is a request of its own."""
+    channel: str | None = None
+    """Where notices go; None: nowhere."""
+    response_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acted:
+    instance: Instance
+    nothing_to_do: bool
+    """It was so already."""
+
+
+class Operations:
+    def __init__(  # noqa: PLR0913 - the one place where these meet
+        self,
+        *,
+        store: Store,
+        catalog: Catalog,
+        novita: Cloud,
+        clock: Callable[[], datetime],
+        defaults: Defaults,
+        admins: frozenset[str],
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._novita = novita
+        self._clock = clock
+        self.defaults = defaults
+        self._admins = admins
+        self._wake = wake
+
+    async def create(self, asked: Asked, actor: Actor, origin: Origin, *, unique_name: bool) -> Instance:
+        """One transaction, durable when it returns. A key seen before gives the earlier instance.
+
+        Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken.
+        """
+        self._require_member(actor)
+        request = self._filled(asked)
+        self._catalog.disprove(request)
+        now = self._clock()
+        instance = _new_instance(request, actor, origin, now)
+        card = None
+        if origin.channel is not None:
+            card = NewCard(channel=origin.channel, response_url=origin.response_url)
+        event = NewEvent(kind=EventKind.REQUESTED, at=now, actor=actor.user_id, verb=Wish.CREATE)
+        try:
+            created = await self._store.instances.add(
+                instance, key=origin.key, event=event, card=card, unique_name=unique_name
+            )
+        except NameInUse as error:
+            raise NameTaken(request.name, error.free) from error
+        self._wake()
+        return created
+
+    async def act(self, verb: Wish, ref: str | None, actor: Actor, *, key: str | None) -> Acted:
+        """Start, stop, restart or delete. `ref`: id or name; None: the actor's only instance.
+
+        One transaction. Raises NotAllowed, InstanceNotFound, UsageError (several fit), InvalidState.
+        """
+        self._require_member(actor)
+        changed = False
+
+        def decide(i: Instance) -> tuple[Instance, NewEvent | None]:
+            nonlocal changed
+            self._require_may_act(actor, i)
+            after, event = grant(i, verb, actor.user_id, self._clock())
+            changed = event is not None
+            return after, event
+
+        with _finding(ref, verb.value):
+            wished = await self._store.instances.wish(self._find(ref, actor), key=key, decide=decide)
+        if changed:
+            self._wake()
+        return Acted(instance=wished.instance, nothing_to_do=not changed and not wished.repeated)
+
+    async def get(self, ref: str | None, actor: Actor) -> Instance:
+        """Any full member reads. Raises NotAllowed, InstanceNotFound, UsageError."""
+        self._require_member(actor)
+        with _finding(ref, "status"):
+            return await self._store.instances.get(self._find(ref, actor))
+
+    async def list_instances(
+        self,
+        actor: Actor,
+        *,
+        everybody: bool,
+        states: frozenset[State] | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> tuple[tuple[Instance, ...], int]:
+        """Newest first, and how many there are in all; deleted ones only where `states` asks for them."""
+        self._require_member(actor)
+        requester = None if everybody else actor.user_id
+        return await self._store.instances.list_instances(
+            requester=requester, states=states, limit=limit, offset=offset
+        )
+
+    async def connect(self, ref: str | None, actor: Actor) -> tuple[Instance, Details]:
+        """Connection details with the password, fetched now and kept nowhere. Connecting is acting.
+
+        Raises NotAllowed, InstanceNotFound, InvalidState, NovitaError.
+        """
+        self._require_member(actor)
+        with _finding(ref, "ssh"):
+            i = await self._store.instances.get(self._find(ref, actor))
+        self._require_may_act(actor, i)
+        if i.novita_id is None or i.state not in (State.STARTING, State.RUNNING):
+            raise InvalidState(f"{i.name} is {i.state}: there is nothing to connect to.", hint=_how_to_run(i))
+        return i, await self._novita.get_instance(i.novita_id)
+
+    def may_act(self, actor: Actor, i: Instance) -> bool:
+        if actor.is_program:
+            return True
+        if not actor.full_member:
+            return False
+        if actor.user_id == i.requester or actor.user_id in self._admins:
+            return True
+        return i.requester is None and not self._admins
+
+    def _require_member(self, actor: Actor) -> None:
+        if not actor.full_member:
+            raise NotAllowed("Guests and people of other workspaces cannot use this bot.")
+
+    def _require_may_act(self, actor: Actor, i: Instance) -> None:
+        if self.may_act(actor, i):
+            return
+        owner = f"<@{i.requester}>" if i.requester is not None else "an administrator"
+        raise NotAllowed(f"Only {owner} or an administrator of this bot may do that with {i.name}.")
+
+    def _filled(self, asked: Asked) -> CreateRequest:
+        template = asked.template if asked.template or asked.image else self.defaults.template
+        if template is None and asked.image is None:
+            raise UsageError("It needs a template or an image.", hint="--template pytorch-jupyter")
+        gpu_count = asked.gpu_count or self.defaults.gpu_count
+        return CreateRequest(
+            name=asked.name or self._generated_name(asked.gpu),
+            gpu=asked.gpu,
+            gpu_count=gpu_count,
+            template=template,
+            image=asked.image,
+            billing_mode=asked.billing_mode or self.defaults.billing_mode,
+            regions=asked.regions or (self.defaults.region,),
+            regions_only=bool(asked.regions) and asked.regions_only,
+            disk_gb=asked.disk_gb or self.defaults.disk_gb,
+            max_usd_per_hour=asked.max_usd_per_hour,
+            webhook_url=asked.webhook_url,
+        )
+
+    def _generated_name(self, gpu: str) -> str:
+        """Such as `rtx-4090-x7k2`: what it is, and four characters that nobody has to think up."""
+        names = [product.name for product in self._catalog.known_products(self.defaults.billing_mode)]
+        full = match_gpu(gpu, names) if names else gpu
+        words = "".join(c if c.isascii() and c.isalnum() else " " for c in full.lower()).split()
+        stem = "-".join(words[:2])[:30] or "gpu"
+        return f"{stem}-{_random(4)}"
+
+    @staticmethod
+    def _find(ref: str | None, actor: Actor) -> Find:
+        return Find(ref=ref, requester=actor.user_id)
+
+
+@contextmanager
+def _finding(ref: str | None, verb: str) -> Iterator[None]:
+    """Translates what the store says about a name into what a person can do about it."""
+    try:
+        yield
+    except Ambiguous as error:
+        names = ", ".join(error.names)
+        raise UsageError(
+            f"You have several instances: {names}.", hint=f"/gpu {verb} {error.names[0]}"
+        ) from error
+    except NoSuchInstance as error:
+        hint = f"/gpu {verb} {error.near[0]}" if error.near else "/gpu list all"
+        raise InstanceNotFound(_not_found(ref), hint=hint) from error
+
+
+def _not_found(ref: str | None) -> str:
+    return "You have no instance." if ref is None else f"There is no instance called {ref}."
+
+
+def _how_to_run(i: Instance) -> str:
+    return f"/gpu start {i.name}" if i.state is State.STOPPED else f"/gpu status {i.name}"
+
+
+def _new_instance(request: CreateRequest, actor: Actor, origin: Origin, now: datetime) -> Instance:
+    return Instance(
+        id=_random(16),
+        name=request.name,
+        requester=actor.user_id,
+        team_id=actor.team_id,
+        channel=origin.channel,
+        request=request,
+        created_at=now,
+        state=State.CREATING,
+        wish=Wish.CREATE,
+        wished_by=actor.user_id,
+        wished_at=now,
+        acted_at=now,
+        updated_at=now,
+    )
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

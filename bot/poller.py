@@ -1,0 +1,109 @@
+"""One paged list call follows every instance: what changed is written, and the rows it touches become due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from storage.store.instances import Observed, Pace, Stray
+from storage.store.store import Store
+
+from bot.audience import targets
+from bot.cloud import Cloud
+from bot.errors import NovitaError, NovitaNotFound
+from bot.timings import Timings
+from storage.records import EventKind, NewEvent
+
+log = structlog.get_logger(__name__)
+
+
+class Poller:
+    def __init__(  # noqa: PLR0913 - the one place where these meet
+        self,
+        *,
+        store: Store,
+        novita: Cloud,
+        clock: Callable[[], datetime],
+        timings: Timings,
+        webhook_url: str | None,
+        owner: str,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._novita = novita
+        self._clock = clock
+        self._timings = timings
+        self._webhook_url = webhook_url
+        self._owner = owner
+        self._wake = wake
+        self._polled_at: datetime | None = None
+        self._failing_since: datetime | None = None
+        self._quarantined: set[str] = set()
+
+    async def poll_if_due(self) -> bool:
+        """Called at the fast pace, by every replica; only the holder of the poll lease lists."""
+        if not await self._store.leases.acquire("poll", self._owner, self._timings.lease):
+            return False
+        pace = await self._store.instances.pace()
+        if not self._is_due(pace):
+            return False
+        await self.poll(pace)
+        return True
+
+    async def poll(self, pace: Pace) -> None:
+        self._polled_at = began_at = self._clock()
+        try:
+            listing = await self._novita.list_instances()
+        except NovitaError as error:
+            await self._failed(began_at, error)
+            return
+        self._failing_since = None
+        # An account that suddenly shows nothing at all is no evidence against an unknown create.
+        suspicious = not listing.observations and pace.tracked > 0
+        observed = await self._store.instances.observe(listing, suspicious=suspicious)
+        await self._remove_strays(observed)
+        if observed.changed:
+            self._wake()
+
+    def _is_due(self, pace: Pace) -> bool:
+        if self._polled_at is None:
+            return True
+        recently = pace.acted_at is not None and self._clock() - pace.acted_at < self._timings.acted_recently
+        fast = pace.under_way > 0 or recently
+        pause = self._timings.fast_poll if fast else self._timings.slow_poll
+        # A tenth less: a tick that comes a little early is not put off by a whole one.
+        return self._clock() - self._polled_at >= pause * 0.9
+
+    async def _failed(self, began_at: datetime, error: NovitaError) -> None:
+        self._failing_since = self._failing_since or began_at
+        log.info("list_failed", why=str(error), since=self._failing_since.isoformat())
+        long = self._clock() - self._failing_since >= self._timings.delayed_after
+        if await self._store.instances.list_failed(delayed_since=self._failing_since if long else None):
+            self._wake()
+
+    async def _remove_strays(self, observed: Observed) -> None:
+        for stray in observed.strays:
+            await self._remove(stray)
+        for unknown in observed.unknown:
+            if unknown.novita_id not in self._quarantined:
+                self._quarantined.add(unknown.novita_id)
+                # The token is ours, the row is not here: a database that was restored. A person decides.
+                log.error("unknown_token", novita_id=unknown.novita_id, name=unknown.name)
+
+    async def _remove(self, stray: Stray) -> None:
+        """Asked on every pass until it no longer shows; told once."""
+        try:
+            await self._novita.delete_instance(stray.observation.novita_id)
+        except NovitaNotFound:
+            pass
+        except NovitaError as error:
+            log.warning("late_instance_stays", novita_id=stray.observation.novita_id, why=str(error))
+            return
+        event = NewEvent(kind=EventKind.LATE_REMOVED, at=self._clock())
+        told = targets(stray.instance, event.kind, webhook_url=self._webhook_url)
+        if await self._store.instances.settle_stray(
+            stray.attempt, stray.observation.novita_id, event=event, targets=told
+        ):
+            log.warning("late_instance_removed", instance=stray.instance.id, attempt=stray.attempt.number)
+            self._wake()

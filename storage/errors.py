@@ -1,0 +1,52 @@
+"""What storage refuses. Plain exceptions: the verbs translate them into errors that a person may see.
+
+```
+StorageError
+├── NameInUse               of `add`; carries the next free name
+├── NoSuchInstance          nothing of that id or name; carries near names
+├── Ambiguous               the name was left out and there are several; carries their names
+├── DatabaseBusy            another process has the SQLite file
+├── DatabaseNotMigrated     no tables yet, or those of an older version
+└── DatabaseTooNew          a later version of this program made it
+```
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    pass
+
+
+class NameInUse(StorageError):
+    def __init__(self, name: str, *, free: str) -> None:
+        super().__init__(f"The name {name} is in use; {free} is free.")
+        self.name = name
+        self.free = free
+
+
+class NoSuchInstance(StorageError):
+    """`ref` is None where the name was left out by somebody who has no instance."""
+
+    def __init__(self, ref: str | None, *, near: tuple[str, ...] = ()) -> None:
+        super().__init__("There is no instance." if ref is None else f"There is no instance {ref}.")
+        self.ref = ref
+        self.near = near
+
+
+class Ambiguous(StorageError):
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"There are {len(names)} instances: {', '.join(names)}.")
+        self.names = names
+
+
+class DatabaseBusy(StorageError):
+    pass
+
+
+class DatabaseNotMigrated(StorageError):
+    pass
+
+
+class DatabaseTooNew(StorageError):
+    pass
