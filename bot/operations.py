@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from storage.store.instances import Find
+from storage.store.finding import Find
 from storage.store.store import Store
 
 from bot.catalog import Catalog
@@ -116,7 +116,7 @@ class Operations:
 
         Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken.
         """
-        self._require_member(actor)
+        self.require_member(actor)
         request = self._filled(asked)
         self._catalog.disprove(request)
         now = self._clock()
@@ -139,7 +139,7 @@ class Operations:
 
         One transaction. Raises NotAllowed, InstanceNotFound, UsageError (several fit), InvalidState.
         """
-        self._require_member(actor)
+        self.require_member(actor)
         changed = False
 
         def decide(i: Instance) -> tuple[Instance, NewEvent | None]:
@@ -157,7 +157,7 @@ class Operations:
 
     async def get(self, ref: str | None, actor: Actor) -> Instance:
         """Any full member reads. Raises NotAllowed, InstanceNotFound, UsageError."""
-        self._require_member(actor)
+        self.require_member(actor)
         with _finding(ref, "status"):
             return await self._store.instances.get(self._find(ref, actor))
 
@@ -171,7 +171,7 @@ class Operations:
         offset: int = 0,
     ) -> tuple[tuple[Instance, ...], int]:
         """Newest first, and how many there are in all; deleted ones only where `states` asks for them."""
-        self._require_member(actor)
+        self.require_member(actor)
         requester = None if everybody else actor.user_id
         return await self._store.instances.list_instances(
             requester=requester, states=states, limit=limit, offset=offset
@@ -182,7 +182,7 @@ class Operations:
 
         Raises NotAllowed, InstanceNotFound, InvalidState, NovitaError.
         """
-        self._require_member(actor)
+        self.require_member(actor)
         with _finding(ref, "ssh"):
             i = await self._store.instances.get(self._find(ref, actor))
         self._require_may_act(actor, i)
@@ -199,7 +199,7 @@ class Operations:
             return True
         return i.requester is None and not self._admins
 
-    def _require_member(self, actor: Actor) -> None:
+    def require_member(self, actor: Actor) -> None:
         if not actor.full_member:
             raise NotAllowed("Guests and people of other workspaces cannot use this bot.")
 

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from storage.store.instances import Observed, Pace, Stray
+from storage.store.observing import Observed, Stray
+from storage.store.polls import Pace
 from storage.store.store import Store
 
 from bot.audience import targets
 from bot.cloud import Cloud
 from bot.errors import NovitaError, NovitaNotFound
 from bot.timings import Timings
+from storage.cloud import Listing
 from storage.records import EventKind, NewEvent
 
 log = structlog.get_logger(__name__)
@@ -45,7 +47,7 @@ class Poller:
         """Called at the fast pace, by every replica; only the holder of the poll lease lists."""
         if not await self._store.leases.acquire("poll", self._owner, self._timings.lease):
             return False
-        pace = await self._store.instances.pace()
+        pace = await self._store.polls.pace()
         if not self._is_due(pace):
             return False
         await self.poll(pace)
@@ -59,12 +61,19 @@ class Poller:
             await self._failed(began_at, error)
             return
         self._failing_since = None
-        # An account that suddenly shows nothing at all is no evidence against an unknown create.
-        suspicious = not listing.observations and pace.tracked > 0
-        observed = await self._store.instances.observe(listing, suspicious=suspicious)
+        observed = await self._store.polls.observe(listing, previous=await self._previous(listing, pace))
         await self._remove_strays(observed)
         if observed.changed:
             self._wake()
+
+    async def _previous(self, listing: Listing, pace: Pace) -> datetime | None:
+        """Since when lists count as evidence against an unknown create; None: this one alone covers no time.
+
+        An account that suddenly shows nothing at all is no evidence.
+        """
+        if not listing.observations and pace.tracked > 0:
+            return None
+        return (await self._store.polls.last()).previous
 
     def _is_due(self, pace: Pace) -> bool:
         if self._polled_at is None:
@@ -78,8 +87,9 @@ class Poller:
     async def _failed(self, began_at: datetime, error: NovitaError) -> None:
         self._failing_since = self._failing_since or began_at
         log.info("list_failed", why=str(error), since=self._failing_since.isoformat())
-        long = self._clock() - self._failing_since >= self._timings.delayed_after
-        if await self._store.instances.list_failed(delayed_since=self._failing_since if long else None):
+        if self._clock() - self._failing_since < self._timings.delayed_after:
+            await self._store.polls.broken()
+        elif await self._store.polls.delay(self._failing_since):
             self._wake()
 
     async def _remove_strays(self, observed: Observed) -> None:

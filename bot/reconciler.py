@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
-from storage.store.instances import Leased
+from storage.store.steps import Leased
 from storage.store.store import Store
 
 from bot import outcomes, transitions

@@ -66,7 +66,7 @@ def redact_text(text: str) -> str:
 
 
 def redact(value: object) -> object:
-    """`value` without its secrets, as JSON would have it: an object that JSON does not know becomes its text."""
+    """`value` without its secrets; what JSON does not know becomes text."""
     match value:
         case None | bool() | int() | float():
             return value

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from bot.costs import cost_so_far
+from storage.cloud import Phase
 from storage.records import EventKind, Failure, Instance, NewEvent, Reason, State, Wish
 
 _RECLAIM_WORDS = frozenset({"reclaiming", "terminated", "reclaimed"})
@@ -56,7 +57,7 @@ def reclaiming(i: Instance, now: datetime) -> Told:
 def vanished(i: Instance, now: datetime) -> Told:
     """Gone at Novita. After a spot notice that is the reclaim; else it was deleted, by us or elsewhere."""
     if i.reclaim_told_at is not None and i.wish is not Wish.DELETE and i.state is not State.STOPPED:
-        return stopped(replace(i, wish=None), now)
+        return stopped(replace(i, wish=None, phase=Phase.GONE), now)
     return deleted(i, now)
 
 

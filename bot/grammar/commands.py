@@ -1,6 +1,6 @@
 """What can be asked of `/gpu`, as plain values, and how to write each down again.
 
-Reading text is `bot.slack.arguments`; this lies below it, because messages and the form speak of commands too.
+Reading text is `bot.slack.arguments`; this lies below it, for messages and the form speak of commands too.
 """
 
 from __future__ import annotations

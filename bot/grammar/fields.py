@@ -21,7 +21,7 @@ MOST_USD_PER_HOUR = 1000
 
 
 class Unfit(Exception):
-    """`str()` says what was read and what is wrong; `instead` is a value that will do, where one is obvious."""
+    """`str()` says what was read and what is wrong; `instead`: a value that will do, where one is obvious."""
 
     def __init__(self, message: str, *, instead: str | None = None) -> None:
         super().__init__(message)
@@ -36,7 +36,9 @@ def read_gpu(text: str) -> tuple[str, int | None]:
         raise Unfit(f"There is no GPU in {shown(text)}. It goes before the colon, as in h100:2.")
     _refuse_brackets(gpu)
     if len(gpu) > MAX_GPU:
-        raise Unfit(f"A GPU's name has at most {MAX_GPU} characters; I read {len(gpu)}.", instead=gpu[:MAX_GPU])
+        raise Unfit(
+            f"A GPU's name has at most {MAX_GPU} characters; I read {len(gpu)}.", instead=gpu[:MAX_GPU]
+        )
     if not colon:
         return gpu, None
     return gpu, _count(gpu, count.strip())
@@ -53,7 +55,7 @@ def read_name(text: str) -> str:
     name = text.lower()
     if not re.fullmatch(r"[a-z0-9-]{1,40}", name):
         raise Unfit(
-            f"A name has 1 to {MAX_NAME} characters: letters a to z, digits and dashes; I read {shown(text)}.",
+            f"A name has 1 to {MAX_NAME} letters a to z, digits and dashes; I read {shown(text)}.",
             instead=slug(name)[:MAX_NAME].strip("-") or None,
         )
     return name
@@ -99,7 +101,9 @@ def read_disk(text: str) -> int:
         raise Unfit(f"The disk is a whole number of GB, such as 80; I read {shown(text)}.")
     if disk_gb not in DISK_GB:
         nearest = DISK_GB[0] if disk_gb < DISK_GB[0] else DISK_GB[-1]
-        raise Unfit(f"The disk is {DISK_GB[0]} to {DISK_GB[-1]} GB; I read {shown(text)}.", instead=str(nearest))
+        raise Unfit(
+            f"The disk is {DISK_GB[0]} to {DISK_GB[-1]} GB; I read {shown(text)}.", instead=str(nearest)
+        )
     return disk_gb
 
 
@@ -114,9 +118,8 @@ def read_price(text: str) -> Decimal:
         )
     price = Decimal(amount)
     if not 0 < price <= MOST_USD_PER_HOUR:
-        raise Unfit(
-            f"The highest price is more than 0 and at most {MOST_USD_PER_HOUR} dollars per hour; I read {shown(text)}."
-        )
+        limits = f"above 0 and at most {MOST_USD_PER_HOUR} dollars per hour"
+        raise Unfit(f"The highest price is {limits}; I read {shown(text)}.")
     return price
 
 

@@ -1,4 +1,4 @@
-"""The table of verbs and flags: what the parser accepts, what the help says, what the README's table shows."""
+"""The table of verbs and flags, from which the parser, the help and the README's table are made."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class Flag:
     """What stands for the value in the usage line; None: the flag takes none."""
     example: str | None = None
     """A value that can be read, offered where one is missing."""
+    meant_by: tuple[str, ...] = ()
+    """Not read, but answered with this flag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,26 +65,42 @@ class HelpText:
 CREATE_FLAGS = (
     (
         Flag(name="template", value="T", example="pytorch", purpose="a template's name or id"),
-        Flag(name="image", value="I", example="pytorch/pytorch:latest", purpose="a container image instead"),
+        Flag(
+            name="image",
+            value="I",
+            example="pytorch/pytorch:latest",
+            meant_by=("docker", "container"),
+            purpose="a container image instead",
+        ),
     ),
     (
         Flag(name="spot", purpose="cheaper, but Novita may take the GPU back"),
-        Flag(name="on-demand", purpose="dearer, yours until you stop it"),
+        Flag(name="on-demand", meant_by=("demand",), purpose="dearer, yours until you stop it"),
     ),
     (
         Flag(
             name="region",
             value="R[,R]",
             example="US-CA-06",
+            meant_by=("cluster", "location", "zone"),
             purpose="only these regions, in this order",
         ),
     ),
-    (Flag(name="disk", value="GB", example="80", purpose="size of the disk, 10 to 6144 GB"),),
+    (
+        Flag(
+            name="disk",
+            value="GB",
+            example="80",
+            meant_by=("rootfs", "storage", "size"),
+            purpose="size of the disk, 10 to 6144 GB",
+        ),
+    ),
     (
         Flag(
             name="max",
             value="USD_PER_HOUR",
             example="0.50",
+            meant_by=("maximum", "price", "maxprice", "budget"),
             purpose="pay no more than this per hour, for all GPUs together",
         ),
     ),
@@ -91,10 +109,11 @@ CREATE_FLAGS = (
             name="webhook",
             value="URL",
             example="https://example.com/hook",
+            meant_by=("url", "callback"),
             purpose="tell this address as well",
         ),
     ),
-    (Flag(name="yes", purpose="launch without asking again"),),
+    (Flag(name="yes", meant_by=("y", "force", "confirm"), purpose="launch without asking again"),),
 )
 
 _ONE_NAME = ("Leave NAME out if you have just one instance. An id will do as well.",)

@@ -67,7 +67,7 @@ def create(order: Order) -> Call:
         method="POST",
         path="/gpu/instance/create",
         body=_create_body(order),
-        effect=Effect.CREATE,
+        effect=Effect.CHANGE,
         secrets=tuple(env.value for env in order.envs),
     )
 
@@ -75,7 +75,7 @@ def create(order: Order) -> Call:
 def act(verb: str, novita_id: str) -> Call:
     """`verb`: start, stop, restart or delete."""
     body = {"instanceId": novita_id}
-    return Call(method="POST", path=f"/gpu/instance/{verb}", body=body, effect=Effect.ACTION)
+    return Call(method="POST", path=f"/gpu/instance/{verb}", body=body, effect=Effect.CHANGE)
 
 
 def _create_body(order: Order) -> dict[str, object]:

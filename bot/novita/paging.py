@@ -1,8 +1,8 @@
 """Reads a paged list to its end, and knows whether it did.
 
 Novita documents neither whether pages begin at 0 or 1, nor a largest page size; its own client asks for
-page 0 and finds fresh instances there. So a first pass asks for 0, 1, 2 ...; what that teaches is kept, so that
-a later pass costs exactly total / page size calls, rounded up. When a pass does not add up, all is forgotten.
+page 0 and finds fresh instances there. So a first pass asks for 0, 1, 2 ... What that teaches is kept: later
+passes cost exactly total / page size calls, rounded up. When a pass does not add up, all is forgotten.
 """
 
 from __future__ import annotations

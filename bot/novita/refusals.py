@@ -14,7 +14,6 @@ OutcomeUnknown  everything else                      may have happened, may stil
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from enum import StrEnum
 
 from bot.errors import (
@@ -40,7 +39,7 @@ _NOT_FOUND_TEXT = re.compile(r"\b(instance|template|resource) (is |was )?not (fo
 _NO_CAPACITY_TEXT = re.compile(r"insufficient[ _]resource|start instance error", re.IGNORECASE)
 # a 403 that speaks of these is about the account, not about the key
 _ACCOUNT_TEXT = re.compile(r"insufficient|quota|limit|balance|budget", re.IGNORECASE)
-# seen live: the action may have been taken although the answer says this
+# said in words only; it can pass in moments, and was seen live though the action had been taken: look again
 _STATE_TEXT = re.compile(r"invalid state change", re.IGNORECASE)
 
 
@@ -48,9 +47,7 @@ class Effect(StrEnum):
     """What a call does at Novita."""
 
     NONE = "none"
-    CREATE = "create"
-    ACTION = "action"
-    """Start, stop, restart, delete."""
+    CHANGE = "change"
 
 
 def error_of(answer: Answer, effect: Effect, secrets: tuple[str, ...] = ()) -> NovitaError | None:
@@ -58,8 +55,6 @@ def error_of(answer: Answer, effect: Effect, secrets: tuple[str, ...] = ()) -> N
     if 200 <= answer.status_code < 300:
         return None
     complaint = complaint_of(answer)
-    if effect is Effect.ACTION and answer.status_code == 400 and _STATE_TEXT.search(complaint.message):
-        return OutcomeUnknown(_said(answer, complaint, secrets), code="INVALID_STATE_CHANGE", status_code=400)
     if 400 <= answer.status_code < 500 and answer.status_code not in _INDEFINITE:
         return _refused(answer, complaint, secrets)
     if answer.status_code == 429 and complaint.reason:
@@ -85,10 +80,6 @@ def lost(what: str, effect: Effect) -> NovitaUnavailable:
     return _no_answer(effect)(what)
 
 
-def not_sent(what: str, retry_after: timedelta | None = None) -> NotSent:
-    return NotSent(what, retry_after=retry_after)
-
-
 def _no_answer(effect: Effect) -> type[NovitaUnavailable]:
     return NovitaUnavailable if effect is Effect.NONE else OutcomeUnknown
 
@@ -102,7 +93,9 @@ def _refused(answer: Answer, complaint: Complaint, secrets: tuple[str, ...]) -> 
             status_code=status_code,
         )
     kind = NovitaRefused
-    if complaint.reason == "INSUFFICIENT_RESOURCE" or _NO_CAPACITY_TEXT.search(complaint.message):
+    if _STATE_TEXT.search(complaint.message):
+        code = "INVALID_STATE_CHANGE"
+    elif complaint.reason == "INSUFFICIENT_RESOURCE" or _NO_CAPACITY_TEXT.search(complaint.message):
         kind = InsufficientResource
     elif _is_not_found(status_code, complaint):
         kind = NovitaNotFound

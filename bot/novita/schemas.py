@@ -186,7 +186,7 @@ class _TotalRow(Lenient):
 
 
 def _readable(model: type[_Model], rows: list[Any]) -> tuple[list[_Model], int]:
-    read = ()
+    read: list[_Model] = []
     for row in rows:
         try:
             read.append(validated(model, row))

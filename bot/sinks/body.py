@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from storage.records import Event, EventKind, Failure, Instance, Reason, State
 
-_LONGEST_TEXT = 1000
+_LONGEST_TEXT = 700
 """Characters. Each takes 6 bytes at most (an escaped control character); the largest body stays below the
 20 kB that Standard Webhooks recommends."""
 

@@ -76,8 +76,8 @@ class WebhookSink:
         except httpx.InvalidURL:
             # A redirect to nowhere raises it as well, although redirects are not followed.
             return Later(reason="the address, or the one it redirects to, is not valid")
-        except (httpx.HTTPError, OSError, UnicodeError) as error:
-            # UnicodeError: a host name that no resolver can be asked for. Its type only: a text may hold the URL.
+        except (httpx.HTTPError, OSError) as error:
+            # Only the type: the text may hold the URL.
             return Later(reason=f"the connection failed ({type(error).__name__})")
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Verdict:
@@ -139,8 +139,10 @@ def origin(url: str) -> str:
 
 
 async def _drop_reply(response: httpx.Response) -> None:
-    """Reads what a sane receiver says, so that the connection can be used again, and forgets it: the status has
-    decided, and nothing that happens here changes that."""
+    """Reads what a sane receiver says, so that the connection can be used again, and forgets it.
+
+    The status has decided; nothing that happens here changes that.
+    """
     try:
         with contextlib.suppress(TimeoutError, httpx.HTTPError):
             async with asyncio.timeout(_REPLY_TIMEOUT.total_seconds()):

@@ -5,8 +5,8 @@ text -> words.split -> _read: verb -> create:  scan -> flags, bare words -> Crea
                                    -> others:  at most one bare word     -> List, Act, Status, Ssh, Help
 ```
 
-Whatever is wrong ends in a `Fault` that carries better words. `parse` reads those again, until nothing is wrong
-with them: so the command that an error offers is always one that works.
+Whatever is wrong ends in a `Fault` that carries better words. `parse` reads those again, until nothing is
+wrong with them: so the command that an error offers is always one that can be read.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def _list(verb: Verb, words: tuple[str, ...]) -> List:
     if not bare:
         return List()
     if len(bare) > 1 or bare[0].casefold() not in {"all", "everybody", "everyone"}:
-        raise Fault(f"list takes the word all, or nothing; I read {shown(' '.join(bare))}.", (verb.name, "all"))
+        raise Fault(
+            f"list takes the word all, or nothing; I read {shown(' '.join(bare))}.", (verb.name, "all")
+        )
     return List(everybody=True)
 
 
@@ -100,13 +102,12 @@ def _target(verb: Verb, words: tuple[str, ...]) -> str | None:
     if len(bare) > 1:
         raise Fault(
             f"{verb.name} takes one name at a time; I read {shown(' '.join(bare))}.",
-            (verb.name, "--", bare[0]),
+            _once_more(verb, bare[:1]),
         )
     try:
         return read_reference(bare[0])
     except Unfit as fault:
-        better = () if fault.instead is None else ("--", fault.instead)
-        raise Fault(str(fault), (verb.name, *better)) from None
+        raise Fault(str(fault), _once_more(verb, () if fault.instead is None else (fault.instead,))) from None
 
 
 def _bare_words(verb: Verb, words: tuple[str, ...], *, instead: str | None = None) -> tuple[str, ...]:
@@ -118,11 +119,12 @@ def _bare_words(verb: Verb, words: tuple[str, ...], *, instead: str | None = Non
         return before + after
     bare = tuple(word for word in before if not word.startswith("-")) + after
     better = bare if instead is None else (instead,)
-    raise Fault(f"{verb.name} has no flags; I read {shown(flag)}.", (verb.name, *_ended(better)))
+    raise Fault(f"{verb.name} has no flags; I read {shown(flag)}.", _once_more(verb, better))
 
 
-def _ended(bare: tuple[str, ...]) -> tuple[str, ...]:
-    return ("--", *bare) if any(word.startswith("-") for word in bare) else bare
+def _once_more(verb: Verb, bare: tuple[str, ...]) -> tuple[str, ...]:
+    # Not the verb alone: copied, it would act on the only instance, whatever was meant.
+    return (verb.name, "--", *bare) if bare else ("help", verb.name)
 
 
 def _unknown_verb(words: tuple[str, ...], *, before: tuple[str, ...] = ()) -> Fault:

@@ -1,7 +1,7 @@
 """The text behind `/gpu` as Slack sends it -> words as the person meant them.
 
-Slack escapes `&`, `<` and `>`, and wraps links, people and channels in angle brackets. Phones turn `--` into a
-dash, straight quotes into curly ones, and slip in spaces that are not spaces.
+Slack escapes `&`, `<` and `>`, and wraps links, people and channels in angle brackets. Phones turn `--` into
+a dash, straight quotes into curly ones, and slip in spaces that are not spaces.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import unicodedata
 
 MAX_TEXT = 6000
 """Characters; the longest command that can be meant has about 4,000."""
+MOST_WORDS = 60
+"""The longest has about 40. Putting faults right takes time for each word and each fault."""
 
 _TYPED = {
     **dict.fromkeys("—―⸺", "--"),
@@ -27,7 +29,7 @@ _MARKUP = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 
 
 class Fault(Exception):
-    """What was typed cannot be done; `str()` is for people. `words` is a better try, faults of its own not ruled out."""
+    """`str()` says to people what is wrong; `words` is a better try, which may have faults of its own."""
 
     def __init__(self, message: str, words: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -38,12 +40,15 @@ def split(text: str) -> tuple[str, ...]:
     """The words, quotes taken off, none of them empty, inner spaces single. Raises Fault."""
     if len(text) > MAX_TEXT:
         raise Fault(f"That is too long: {len(text)} characters, and I read at most {MAX_TEXT}.", ("help",))
-    line = straightened(text)
+    # A whole command that was copied from a message begins with the slash command itself.
+    line = re.sub(r"^\s*/gpu(?=\s|$)", "", straightened(text), flags=re.IGNORECASE)
     try:
         words = _tokens(line)
     except ValueError:
-        raise Fault("A quotation mark has no partner.", _partnered(line)) from None
-    return words[1:] if words[:1] == ("/gpu",) else words
+        raise Fault("A quotation mark has no partner.", _partnered(line)[:MOST_WORDS]) from None
+    if len(words) > MOST_WORDS:
+        raise Fault(f"That is too long: {len(words)} words, and I read at most {MOST_WORDS}.", ("help",))
+    return words
 
 
 def straightened(text: str) -> str:
@@ -88,9 +93,10 @@ def _tokens(line: str) -> tuple[str, ...]:
 
 
 def _partnered(line: str) -> tuple[str, ...]:
-    for guess in (f'{line}"', f"{line}'"):
-        try:
-            return _tokens(guess)
-        except ValueError:
-            continue
-    return tuple(re.sub("[\"']", " ", line).split())
+    try:
+        closed = _tokens(f'{line}"')
+    except ValueError:
+        closed = _tokens(f"{line}'")
+    # Where the quotation would swallow flags it was hardly meant to go on to the end.
+    swallows = any(" -" in token for token in closed[-1:])
+    return tuple(re.sub("[\"']", " ", line).split()) if swallows else closed

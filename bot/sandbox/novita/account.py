@@ -104,10 +104,7 @@ class Account:
             raise invalid_state_change()
         if not self.has_balance:
             raise no_balance()
-        if (
-            self.stock.free(instance.product, instance.cluster.id, instance.order.mode)
-            < instance.order.gpu_num
-        ):
+        if self.stock.free(*instance.place) < instance.order.gpu_num:
             raise no_resource()
         fresh = replace(
             instance, reclaim_at=None, reclaimed=False, failure=None, access=self._new_access(instance)

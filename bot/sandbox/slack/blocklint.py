@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bot.sandbox.slack.blockkinds import Several, Typed
-from bot.sandbox.slack.blockspecs import BLOCKS
+from bot.sandbox.slack.blockspecs import BLOCKS, OPTIONS
 from bot.sandbox.slack.surfacespecs import BLOCKS_OF_SURFACE, MESSAGE, MOST_BLOCKS, VIEWS, Surface
 
 MESSAGE_BUDGET = 12_000
@@ -36,6 +36,11 @@ def lint_view(view: Mapping[str, Any]) -> list[str]:
 
 def lint_blocks(blocks: Any, surface: Surface) -> list[str]:
     return list(_block_findings(blocks, surface, "blocks"))
+
+
+def lint_options(answer: Mapping[str, Any]) -> list[str]:
+    """`answer`: what an app answers to block_suggestion."""
+    return [*OPTIONS.findings(dict(answer), "options"), *_has_options(dict(answer))]
 
 
 def size_of(blocks: Any) -> int:

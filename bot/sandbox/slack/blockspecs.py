@@ -58,6 +58,7 @@ _STATIC: dict[str, Kind] = {
     "options": Several(of=OPTION, most=100),
     "option_groups": Several(of=OPTION_GROUP, most=100),
 }
+OPTIONS = Shape(optional=_STATIC)
 _QUERY: dict[str, Kind] = {"min_query_length": Number(least=0, most=255)}
 _MANY: dict[str, Kind] = {"max_selected_items": Number(least=1, most=100)}
 _TALK: dict[str, Kind] = {

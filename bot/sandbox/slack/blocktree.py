@@ -33,7 +33,7 @@ def interactive(blocks: Iterable[Block]) -> Iterator[tuple[Block, Element]]:
 
 
 def find_element(blocks: Iterable[Block], wanted: str) -> tuple[Block, Element]:
-    """By action_id, else by a button's text. Raises LookupError, with what there is, if not exactly one fits."""
+    """By action_id, else by a button's text. Raises LookupError, with what there is, unless just one fits."""
     pairs = list(interactive(blocks))
     for fits in (_has_id, _has_text):
         found = [pair for pair in pairs if fits(pair[1], wanted)]

@@ -108,7 +108,7 @@ class Channel:
 
 
 def cast_of_users(app: App) -> list[User]:
-    """Ada administers, Ben and Cleo are members, Gus and Mia guests, Sam is of another workspace, Dan has left."""
+    """Ada administers, Ben and Cleo are members, Gus and Mia guests, Sam is from elsewhere, Dan has left."""
     return [
         User(id="U0ADA", name="ada", real_name="Ada Moss", is_admin=True),
         User(id="U0BEN", name="ben", real_name="Ben Ortiz"),
@@ -122,7 +122,7 @@ def cast_of_users(app: App) -> list[User]:
 
 
 def cast_of_channels(app: App) -> list[Channel]:
-    """Two channels with the bot, two without it (#secret is private), an archived one, and Ada's DM with Ben."""
+    """Two with the bot, two without it (#secret is private), an archived one, and Ada's DM with Ben."""
     members = {"U0ADA", "U0BEN", "U0CLEO"}
     guests = {"U0GUS", "U0MIA", "U0SAM"}
     direct, private = ChannelKind.DIRECT, ChannelKind.PRIVATE

@@ -34,7 +34,7 @@ MESSAGE = Shape(
         "parse": String(choices=("none", "full")),
         **dict.fromkeys(("replace_original", "delete_original", "reply_broadcast", "link_names"), Flag()),
         **dict.fromkeys(("unfurl_links", "unfurl_media", "mrkdwn", "as_user"), Flag()),
-        **dict.fromkeys(("channel", "user", "ts", "thread_ts", "token"), String(least=1)),
+        **dict.fromkeys(("channel", "user", "ts", "thread_ts", "team_id"), String(least=1)),
         **dict.fromkeys(("username", "icon_emoji", "icon_url"), String(least=1)),
     }
 )

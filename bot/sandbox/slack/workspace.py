@@ -56,7 +56,7 @@ class Workspace:
         self.triggers = Triggers(clock, self.rng)
         self.response_urls = ResponseUrls(clock, self.rng)
         self.feed = Feed()
-        self._timestamps = Timestamps(clock)
+        self.timestamps = Timestamps(clock)
 
     def subscribe(self, observer: Callable[[Change], None]) -> Callable[[], None]:
         """`observer` is called in the midst of each change: it must not change anything here itself.
@@ -128,7 +128,7 @@ class Workspace:
         """By a person."""
         self._check_thread(self.channels[channel_id], thread_ts)
         message = Message(
-            ts=self._timestamps.next(),
+            ts=self.timestamps.next(),
             channel=channel_id,
             user=user_id,
             content=Content(text=text),
@@ -146,7 +146,7 @@ class Workspace:
             content=self.board.name_parts(content),
             metadata=metadata,
             # Slack marks only an edit that is shown as text.
-            edited_ts=message.edited_ts if content.blocks else self._timestamps.next(),
+            edited_ts=message.edited_ts if content.blocks else self.timestamps.next(),
             revision=message.revision + 1,
         )
         self.board.add(newer)
@@ -241,7 +241,7 @@ class Workspace:
 
     def _by_app(self, channel: Channel, content: Content, **extra: Any) -> Message:
         return Message(
-            ts=self._timestamps.next(),
+            ts=self.timestamps.next(),
             channel=channel.id,
             user=self.app.user_id,
             content=self.board.name_parts(content),

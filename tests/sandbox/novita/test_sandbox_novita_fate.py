@@ -65,6 +65,7 @@ def test_a_notice_is_void_once_it_is_stopped_or_announced_anew(cloud, clock, spo
     clock.go(61)
     assert cloud.status(spot) == "running"
     cloud.stop_in_console(spot)
+    assert cloud.shown(spot).reclaim_at is None
     clock.go(10)
     cloud.start_in_console(spot)
     clock.go(60)

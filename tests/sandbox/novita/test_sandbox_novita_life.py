@@ -50,7 +50,9 @@ def test_an_immediate_timeline_runs_at_once_and_forgets_at_once(clock):
 def test_the_same_seed_gives_the_same_cloud(clock):
     def ids(seed):
         cloud = Cloud(clock=clock, seed=seed)
-        return [(each.id, each.cluster.id, each.leg) for each in (cloud.create_in_console() for _ in range(5))]
+        return [
+            (each.id, each.cluster.id, each.leg) for each in (cloud.create_in_console() for _ in range(5))
+        ]
 
     assert ids(1) == ids(1)
     assert ids(1) != ids(2)

@@ -1,0 +1,108 @@
+# Every target makes what it needs: a fresh clone wants Python >= 3.11, git and make, nothing else.
+# PYTHON=python3.12 chooses the interpreter for a new .venv; ARGS="--port 3000" goes to the program or to pytest.
+
+SHELL := /bin/sh
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check --no-compile --no-warn-script-location
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+# Wrong decisions here cost money or lose a notice: no branch of these goes untested.
+WHOLLY_COVERED := bot/lifecycle.py,bot/reconciler*.py,bot/deliveries.py,bot/jobs.py
+
+UV := uv
+LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-header
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## the whole service in the terminal, with no account anywhere
+	@exec $(PY) -m bot demo $(ARGS)
+
+run: $(VENV)/.run ## the service; reads the environment and .env
+	@exec $(PY) -m bot run $(ARGS)
+
+check: lint types contracts test test-slow ## everything that CI runs
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	@echo "== lint"
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+types: $(VENV)/.dev ## mypy --strict
+	@echo "== types"
+	@$(PY) -m mypy
+
+contracts: $(VENV)/.dev ## import-linter: who may import whom
+	@echo "== contracts"
+	@$(VENV)/bin/lint-imports --no-logo --no-cache
+
+test: $(VENV)/.dev ## the quick tests, with branch coverage
+	@echo "== test"
+	@rm -f .coverage .coverage.*
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" --cov --cov-report= $(ARGS)
+	@$(MAKE) --no-print-directory coverage
+
+test-slow: $(VENV)/.dev ## PostgreSQL, the container's install steps, long crash and fault runs
+	@echo "== test-slow"
+	@$(PY) -m pytest -q -m slow $(ARGS)
+
+coverage: $(VENV)/.dev ## what the last `make test` did not reach
+	@echo "== coverage"
+	@$(PY) -m coverage report
+	@$(PY) -m coverage report --include="$(WHOLLY_COVERED)" --fail-under=100 --precision=2
+
+format: $(VENV)/.dev ## rewrite as ruff wants it
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+lock: ## newest allowed versions into the requirements files (needs uv)
+	@rm -f requirements.txt requirements-dev.txt requirements-build.txt
+	@$(LOCK) pyproject.toml --output-file requirements.txt
+	@$(LOCK) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(LOCK) --group build --output-file requirements-build.txt
+
+clean: ## remove everything that was made, the database in data/ excepted
+	@rm -rf $(VENV) build *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find bot storage tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A link to an interpreter that has gone counts as missing, so an upgrade of the system makes a new one.
+$(PY):
+	@python="$(PYTHON)"; \
+	for candidate in $(CANDIDATES); do \
+		[ -z "$$python" ] || break; \
+		"$$candidate" -c '$(NEW_ENOUGH)' 2>/dev/null && python="$$candidate"; \
+	done; \
+	if [ -z "$$python" ] || ! "$$python" -c '$(NEW_ENOUGH)'; then \
+		echo "Python 3.11 or newer is needed; found: $$("$${python:-python3}" --version 2>/dev/null || echo none)." >&2; \
+		echo "Name one with: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+		exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	rm -rf $(VENV); \
+	"$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.run: requirements.txt requirements-build.txt pyproject.toml | $(PY)
+	@echo "Installing $$(grep -c == requirements.txt) pinned packages (a minute or two, once) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(MAKE) --no-print-directory own-package
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements-build.txt pyproject.toml | $(PY)
+	@echo "Installing $$(grep -c == requirements-dev.txt) pinned packages (a minute or two, once) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt -r requirements-build.txt
+	@$(MAKE) --no-print-directory own-package
+	@touch $@ $(VENV)/.run
+
+# Without isolation pip uses the pinned setuptools instead of fetching one. Compiled at once on all cores, and also
+# where PYTHONDONTWRITEBYTECODE is set: the first start would otherwise parse a hundred megabytes of source.
+own-package:
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@echo "Compiling ..."
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m compileall -qq -j 0 $(VENV)/lib bot storage || true
+
+.PHONY: help demo run check lint types contracts test test-slow coverage format lock clean own-package

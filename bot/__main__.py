@@ -1,0 +1,85 @@
+"""The command line: run, demo, check, migrate."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bot import settings as settings_of_the_environment
+from bot.logs import configure
+from bot.settings import Settings, SettingsError
+
+_ENV_FILE = Path(".env")
+BAD_SETTINGS = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0, 1 for a failure, 2 for settings or words that cannot be used."""
+    asked = _parser().parse_args(arguments)
+    match asked.command:
+        case "demo":
+            return _demo(asked)
+        case "check":
+            return _with_settings(_check)
+        case "migrate":
+            return _with_settings(_migrate)
+        case _:
+            return _with_settings(_run)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gpu-bot", description="Rent GPUs at Novita.ai from Slack.")
+    parser.add_argument("--version", action="version", version=f"gpu-bot {version('novita-gpu-bot')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="the service (also without a command): Slack, REST, polling, notices")
+    demo = commands.add_parser("demo", help="the same service with a simulated Slack and Novita; no account needed")
+    demo.add_argument("--script", type=Path, metavar="FILE", help="run the lines of FILE and end")
+    demo.add_argument("--port", type=int, default=0, help="port of the REST API (default: a free one)")
+    demo.add_argument("--speed", type=float, default=10.0, help="how much faster than life (default: 10)")
+    commands.add_parser("check", help="try the settings, Novita, Slack and the database once")
+    commands.add_parser("migrate", help="bring the database to this version (run does it as well)")
+    return parser
+
+
+def _with_settings(command: "Callable[[Settings], int]") -> int:
+    try:
+        settings = settings_of_the_environment.load(env_file=_ENV_FILE)
+    except SettingsError as error:
+        print("\n".join(error.faults), file=sys.stderr)  # noqa: T201 - before there is a log
+        return BAD_SETTINGS
+    configure(level=settings.log_level, form=settings.log_format)
+    return command(settings)
+
+
+def _run(settings: Settings) -> int:
+    from bot.app import run  # noqa: PLC0415 - `gpu-bot --help` need not import the service
+
+    return asyncio.run(run(settings))
+
+
+def _check(settings: Settings) -> int:
+    from bot.check import check  # noqa: PLC0415
+
+    return asyncio.run(check(settings))
+
+
+def _migrate(settings: Settings) -> int:
+    from storage.database import migrate  # noqa: PLC0415
+
+    changed = asyncio.run(migrate(settings.database_url.get_secret_value()))
+    print("migrated" if changed else "up to date")  # noqa: T201
+    return 0
+
+
+def _demo(asked: argparse.Namespace) -> int:
+    from bot.demo import demo  # noqa: PLC0415
+
+    return demo(script=asked.script, port=asked.port, speed=asked.speed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

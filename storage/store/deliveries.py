@@ -1,0 +1,189 @@
+"""Deliveries: one event to one target, until it is delivered or dead. Every method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.engine import Connection
+
+from storage.records import Card, Delivery, DeliveryState
+from storage.store.cards import CARD_COLUMNS, read_card
+from storage.store.deliveryrows import COLUMNS, read_delivery, select_deliveries, select_ready
+from storage.store.targets import clear_failing, is_disabled, note_failing
+from storage.store.transaction import FREED, Ledger, Transaction, claim, renew
+from storage.tables import cards, deliveries, targets
+
+PER_TARGET = 4
+CLAIM_LOCK = 0x67706464
+"""Ours among PostgreSQL's advisory locks: order and number in flight are judged over all replicas."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedDelivery:
+    delivery: Delivery
+    card: Card | None
+    """Of its instance: where a notice is the reply."""
+    token: str
+    failing_since: datetime | None
+    """The target's first failure since its latest success."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    pending: int
+    dead: int
+    oldest_at: datetime | None
+    """When the oldest pending one was written."""
+
+
+class Deliveries:
+    def __init__(self, ledger: Ledger, *, per_target: int = PER_TARGET) -> None:
+        self._ledger = ledger
+        self._per_target = per_target
+
+    async def lease_due(self, limit: int) -> tuple[LeasedDelivery, ...]:
+        """Longest due first, and so that one slow receiver never occupies all workers.
+
+        Per instance and target one at a time and in order; an event that failed three times no longer holds
+        back later ones. A notice waits for its card.
+        """
+        return await self._ledger.write(lambda transaction: self._lease_due(transaction, limit))
+
+    async def renew(self, tokens: Iterable[str]) -> int:
+        """How many of the leases were still the bearer's."""
+        lease = self._ledger.lease
+        return await self._ledger.write(lambda transaction: renew(transaction, deliveries, tokens, lease))
+
+    async def settle_delivered(self, leased: LeasedDelivery, status_code: int | None = None) -> bool:
+        """The target is well: enabled, where it was disabled. False: lease lost, nothing written."""
+        return await self._ledger.write(
+            lambda transaction: _settle_delivered(transaction, leased, status_code)
+        )
+
+    async def settle_later(
+        self,
+        leased: LeasedDelivery,
+        at: datetime,
+        status_code: int | None = None,
+        error: str | None = None,
+    ) -> bool:
+        """Failed; again at that time, or dead where the target has been disabled. False: lease lost."""
+        fault = {"last_status_code": status_code, "last_error": error}
+
+        def work(transaction: Transaction) -> bool:
+            if is_disabled(transaction, leased.delivery.target):
+                return _settle_failed(transaction, leased, {**fault, **_DEAD})
+            return _settle_failed(transaction, leased, {**fault, "due_at": at})
+
+        return await self._ledger.write(work)
+
+    async def settle_dead(
+        self, leased: LeasedDelivery, status_code: int | None = None, error: str | None = None
+    ) -> bool:
+        """Failed, and not tried again unless it is replayed. False: lease lost."""
+        values = {"last_status_code": status_code, "last_error": error, **_DEAD}
+        return await self._ledger.write(lambda transaction: _settle_failed(transaction, leased, values))
+
+    async def replay(self, delivery_id: str) -> Delivery | None:
+        """Due now, whatever became of it; None: there is none of that id. Idempotent while it is pending."""
+        return await self._ledger.write(lambda transaction: _replay(transaction, delivery_id))
+
+    async def list_deliveries(
+        self, *, limit: int = 100, offset: int = 0, state: DeliveryState | None = None
+    ) -> tuple[tuple[Delivery, ...], int]:
+        """Newest first, and how many there are in all."""
+        conditions = () if state is None else (deliveries.c.state == state,)
+
+        def work(connection: Connection) -> tuple[tuple[Delivery, ...], int]:
+            newest = select_deliveries().where(*conditions).order_by(*_NEWEST)
+            rows = connection.execute(newest.limit(limit).offset(offset))
+            total = connection.scalar(select(func.count()).select_from(deliveries).where(*conditions))
+            return tuple(read_delivery(row) for row in rows), total or 0
+
+        return await self._ledger.read(work)
+
+    async def backlog(self) -> Backlog:
+        def work(connection: Connection) -> Backlog:
+            pending, dead, oldest_at = connection.execute(_BACKLOG).one()
+            return Backlog(pending=pending, dead=dead, oldest_at=oldest_at)
+
+        return await self._ledger.read(work)
+
+    def _lease_due(self, transaction: Transaction, limit: int) -> tuple[LeasedDelivery, ...]:
+        if transaction.connection.dialect.name == "postgresql":
+            transaction.connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
+        ready = select_ready(transaction.now, limit=limit, per_target=self._per_target)
+        tokens = claim(transaction, deliveries, ready.with_for_update(skip_locked=True), self._ledger.lease)
+        return _read_leased(transaction, tokens) if tokens else ()
+
+
+_DEAD = {"state": DeliveryState.DEAD, "due_at": None}
+_NEWEST = (deliveries.c.created_at.desc(), deliveries.c.sequence.desc(), deliveries.c.id)
+_pending = deliveries.c.state == DeliveryState.PENDING
+_BACKLOG = select(
+    func.count(case((_pending, 1))),
+    func.count(case((deliveries.c.state == DeliveryState.DEAD, 1))),
+    func.min(case((_pending, deliveries.c.created_at)), type_=deliveries.c.created_at.type),
+)
+
+
+def _read_leased(transaction: Transaction, tokens: Mapping[str, str]) -> tuple[LeasedDelivery, ...]:
+    rows = transaction.connection.execute(
+        select_deliveries()
+        .add_columns(targets.c.failing_since, *CARD_COLUMNS)
+        .join(cards, cards.c.instance_id == deliveries.c.instance_id, isouter=True)
+        .join(targets, targets.c.address == deliveries.c.target_address, isouter=True)
+        .where(deliveries.c.id.in_(tokens))
+        .order_by(deliveries.c.due_at, deliveries.c.sequence, deliveries.c.id)
+    )
+    return tuple(_leased(row, tokens) for row in rows)
+
+
+def _leased(row: Any, tokens: Mapping[str, str]) -> LeasedDelivery:
+    card = row[len(COLUMNS) + 1 :]
+    return LeasedDelivery(
+        delivery=read_delivery(row),
+        card=None if card[0] is None else read_card(card),
+        token=tokens[row.id],
+        failing_since=row.failing_since,
+    )
+
+
+def _settle_delivered(transaction: Transaction, leased: LeasedDelivery, status_code: int | None) -> bool:
+    values = {
+        "state": DeliveryState.DELIVERED,
+        "delivered_at": transaction.now,
+        "due_at": None,
+        "last_status_code": status_code,
+        "last_error": None,
+    }
+    if not _release(transaction, leased, values):
+        return False
+    clear_failing(transaction, leased.delivery.target)
+    return True
+
+
+def _settle_failed(transaction: Transaction, leased: LeasedDelivery, values: Mapping[str, Any]) -> bool:
+    if not _release(transaction, leased, values):
+        return False
+    note_failing(transaction, leased.delivery.target)
+    return True
+
+
+def _release(transaction: Transaction, leased: LeasedDelivery, values: Mapping[str, Any]) -> bool:
+    held = (deliveries.c.id == leased.delivery.id, deliveries.c.lease_token == leased.token)
+    statement = update(deliveries).where(*held)
+    tried = statement.values(**values, **FREED, attempts=deliveries.c.attempts + 1)
+    return transaction.change(tried) == 1
+
+
+def _replay(transaction: Transaction, delivery_id: str) -> Delivery | None:
+    again = update(deliveries).where(deliveries.c.id == delivery_id)
+    values = {"state": DeliveryState.PENDING, "due_at": transaction.now, "delivered_at": None}
+    transaction.connection.execute(again.values(values))
+    row = transaction.connection.execute(select_deliveries().where(deliveries.c.id == delivery_id)).first()
+    return None if row is None else read_delivery(row)

@@ -1,0 +1,103 @@
+"""Rows of `deliveries`: which may go out now, and how one is read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+
+from storage.records import Delivery, DeliveryState, Event, Target, TargetKind
+from storage.store.transaction import is_due, is_held
+from storage.tables import cards, deliveries, events
+
+HOLDS_BACK = 3
+"""Failed attempts after which an event no longer holds back later ones."""
+
+COLUMNS = (
+    *(deliveries.c[name] for name in ("id", "target_kind", "target_address", "state", "attempts", "due_at")),
+    *(deliveries.c[name] for name in ("last_status_code", "last_error", "delivered_at")),
+    *(
+        events.c[name].label(f"event_{name}")
+        for name in ("id", "instance_id", "sequence", "fact", "instance")
+    ),
+)
+
+_other = deliveries.alias("other")
+
+
+def select_deliveries() -> Select[Any]:
+    return select(*COLUMNS).join_from(deliveries, events, deliveries.c.event_id == events.c.id)
+
+
+def read_delivery(row: Row[Any]) -> Delivery:
+    event = Event(
+        id=row.event_id,
+        instance_id=row.event_instance_id,
+        sequence=row.event_sequence,
+        fact=row.event_fact,
+        instance=row.event_instance,
+    )
+    return Delivery(
+        id=row.id,
+        event=event,
+        target=Target(kind=row.target_kind, address=row.target_address),
+        state=row.state,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        last_status_code=row.last_status_code,
+        last_error=row.last_error,
+        delivered_at=row.delivered_at,
+    )
+
+
+def select_ready(now: datetime, *, limit: int, per_target: int) -> Select[tuple[str]]:
+    """Keys of those that may go out, longest due first: in order for each instance and target, and no more
+    at once for any target than `per_target`."""
+    order = (deliveries.c.due_at, deliveries.c.sequence, deliveries.c.id)
+    target = (deliveries.c.target_kind, deliveries.c.target_address)
+    ready = (
+        select(
+            deliveries.c.id,
+            *target,
+            func.row_number().over(partition_by=target, order_by=order).label("place"),
+        )
+        .where(is_due(deliveries, now), ~_waits_for_another(now), ~_waits_for_card())
+        .subquery("ready")
+    )
+    busy = _in_flight(now)
+    free = per_target - func.coalesce(busy.c.count, 0)
+    same = and_(busy.c.target_kind == ready.c.target_kind, busy.c.target_address == ready.c.target_address)
+    first = select(ready.c.id).join_from(ready, busy, same, isouter=True).where(ready.c.place <= free)
+    return select(deliveries.c.id).where(deliveries.c.id.in_(first)).order_by(*order).limit(limit)
+
+
+def _waits_for_another(now: datetime) -> ColumnElement[bool]:
+    """Of the same instance and target: one in flight, or an earlier one that goes first."""
+    goes_first = and_(
+        _other.c.sequence < deliveries.c.sequence,
+        or_(_other.c.attempts < HOLDS_BACK, _other.c.due_at <= now),
+    )
+    return exists().where(
+        _other.c.instance_id == deliveries.c.instance_id,
+        _other.c.target_kind == deliveries.c.target_kind,
+        _other.c.target_address == deliveries.c.target_address,
+        _other.c.id != deliveries.c.id,
+        _other.c.state == DeliveryState.PENDING,
+        or_(goes_first, is_held(_other, now)),
+    )
+
+
+def _waits_for_card() -> ColumnElement[bool]:
+    """A notice is a reply to the card."""
+    unposted = exists().where(cards.c.instance_id == deliveries.c.instance_id, cards.c.ts.is_(None))
+    return and_(deliveries.c.target_kind == TargetKind.NOTICE, unposted)
+
+
+def _in_flight(now: datetime) -> Any:
+    return (
+        select(deliveries.c.target_kind, deliveries.c.target_address, func.count().label("count"))
+        .where(is_held(deliveries, now))
+        .group_by(deliveries.c.target_kind, deliveries.c.target_address)
+        .subquery("busy")
+    )

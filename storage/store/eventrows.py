@@ -1,0 +1,63 @@
+"""Writing events and what is to be told of them, in the transaction of the change."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from storage.records import DeliveryState, Instance, NewEvent, Target, TargetKind
+from storage.store.transaction import Transaction
+from storage.tables import deliveries, events, targets
+
+_INSERT_EVENT = insert(events)
+_INSERT_DELIVERY = insert(deliveries)
+
+
+def write_event(
+    transaction: Transaction, instance: Instance, event: NewEvent, told: tuple[Target, ...]
+) -> None:
+    """`instance` is as of the event; its `sequence` is already the event's."""
+    row = {
+        "id": uuid.uuid4().hex,
+        "instance_id": instance.id,
+        "sequence": instance.sequence,
+        "kind": event.kind,
+        "at": event.at,
+        "fact": event,
+        "instance": instance,
+    }
+    transaction.connection.execute(_INSERT_EVENT, row)
+    if told:
+        dead = disabled_addresses(transaction, told)
+        rows = [_delivery(transaction, row, target, dead=target.address in dead) for target in told]
+        transaction.connection.execute(_INSERT_DELIVERY, rows)
+
+
+def disabled_addresses(transaction: Transaction, told: tuple[Target, ...]) -> frozenset[str]:
+    addresses = [target.address for target in told if target.kind is TargetKind.WEBHOOK]
+    if not addresses:
+        return frozenset()
+    disabled = select(targets.c.address).where(
+        targets.c.address.in_(addresses), targets.c.disabled_at.is_not(None)
+    )
+    return frozenset(transaction.connection.scalars(disabled))
+
+
+def _delivery(
+    transaction: Transaction, event: dict[str, Any], target: Target, *, dead: bool
+) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4().hex,
+        "event_id": event["id"],
+        "instance_id": event["instance_id"],
+        "sequence": event["sequence"],
+        "target_kind": target.kind,
+        "target_address": target.address,
+        "state": DeliveryState.DEAD if dead else DeliveryState.PENDING,
+        "attempts": 0,
+        "last_error": "The target is disabled." if dead else None,
+        "created_at": transaction.now,
+        "due_at": None if dead else transaction.now,
+    }

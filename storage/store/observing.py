@@ -1,0 +1,190 @@
+"""One complete list against all rows: which rows changed, which GPUs are nobody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from storage.cloud import Listing, Observation, Phase
+from storage.records import Attempt, Fate, Instance
+from storage.store.cardrows import bump_cards
+from storage.store.rows import FINISHED, VISIBLE, read_instance, select_instances
+from storage.store.sightings import WATCHED_FIELDS, Pass, Watched, look, may_bind
+from storage.store.tokens import Token, prefix, read_token
+from storage.store.transaction import Transaction
+from storage.tables import attempts, instances
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A GPU of ours that no row wants: late, or beside the one that the row has."""
+
+    instance: Instance | None
+    """None: its record was purged."""
+    attempt: Attempt
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    changed: int
+    """Rows that were written."""
+    bound: int
+    """Of those, rows that found their GPU."""
+    strays: tuple[Stray, ...] = ()
+    unknown: tuple[Observation, ...] = ()
+    """They carry our token, but of no attempt that is known, as after a restored backup: never touched."""
+
+
+_WATCHED = select(*(instances.c[name] for name in WATCHED_FIELDS)).order_by(instances.c.id)
+_WATCHED_LOCKED = _WATCHED.with_for_update(key_share=True)
+_TRACKED = _WATCHED_LOCKED.where(instances.c.state.not_in(FINISHED) | instances.c.wish.is_not(None))
+
+_WRITTEN = tuple(
+    name for name in WATCHED_FIELDS if name not in {"id", "state", "wish", "call", "called_at", "attempt"}
+)
+_SHOWN = tuple(name for name in _WRITTEN if name in VISIBLE)
+_UPDATE = (
+    update(instances)
+    .where(instances.c.id == bindparam("row_id"))
+    .values({name: bindparam(name) for name in _WRITTEN})
+)
+_END_ATTEMPT = (
+    update(attempts)
+    .where(attempts.c.instance_id == bindparam("row_id"), attempts.c.number == bindparam("attempt_number"))
+    .values(fate=bindparam("fate"), novita_id=bindparam("novita_id"))
+)
+
+
+def observe(
+    transaction: Transaction, listing: Listing, previous: datetime | None, deployment: str
+) -> Observed:
+    """The number of statements does not grow with the account; only rows that changed are written."""
+    ours = _ours(listing, deployment)
+    rows = _watched(transaction, ours)
+    found, nobodys = _match(rows, listing, ours)
+    at = Pass(began_at=listing.began_at, previous=previous, now=transaction.now)
+    pairs = [(row, look(row, found.get(row.id), at)) for row in rows.values()]
+    changed = [(before, after) for before, after in pairs if after is not before]
+    bound = [after for before, after in changed if after.novita_id != before.novita_id]
+    _write(transaction, changed)
+    _end_attempts(transaction, [(row.id, row.attempt, Fate.BOUND, row.novita_id) for row in bound])
+    strays, unknown = _sort(transaction, nobodys)
+    return Observed(changed=len(changed), bound=len(bound), strays=strays, unknown=unknown)
+
+
+def _ours(listing: Listing, deployment: str) -> dict[str, Token | None]:
+    """By Novita's id; None: our prefix, but not a token."""
+    start = prefix(deployment)
+    named = (each for each in listing.observations if each.name.startswith(start))
+    return {each.novita_id: read_token(each.name) for each in named}
+
+
+def _watched(transaction: Transaction, ours: Mapping[str, Token | None]) -> dict[str, Watched]:
+    """Rows that are expected in the list, and finished ones whose token is in it."""
+    rows = {row.id: row for row in _read(transaction, _TRACKED)}
+    finished = {token.instance_id for token in ours.values() if token} - rows.keys()
+    if finished:
+        more = _read(transaction, _WATCHED_LOCKED.where(instances.c.id.in_(sorted(finished))))
+        rows |= {row.id: row for row in more}
+    return rows
+
+
+def _read(transaction: Transaction, statement: Any) -> Iterable[Watched]:
+    found = transaction.connection.execute(statement)
+    return [Watched(**dict(zip(WATCHED_FIELDS, row, strict=True))) for row in found]
+
+
+def _match(
+    rows: Mapping[str, Watched], listing: Listing, ours: Mapping[str, Token | None]
+) -> tuple[dict[str, Observation], list[tuple[Observation, Token | None]]]:
+    """By row id what shows it; and GPUs of ours that show no row."""
+    owners = {row.novita_id: row.id for row in rows.values() if row.novita_id is not None}
+    found: dict[str, Observation] = {}
+    nobodys: list[tuple[Observation, Token | None]] = []
+    for each in sorted(listing.observations, key=_is_ending):
+        owner = owners.get(each.novita_id) or _heir(rows, found, ours.get(each.novita_id))
+        if owner is not None:
+            found[owner] = each
+        elif each.novita_id in ours:
+            nobodys.append((each, ours[each.novita_id]))
+    return found, nobodys
+
+
+def _is_ending(observation: Observation) -> bool:
+    return observation.phase in {Phase.REMOVING, Phase.GONE}
+
+
+def _heir(rows: Mapping[str, Watched], found: Mapping[str, Observation], token: Token | None) -> str | None:
+    """The row that waits for a GPU of this token, unless it has one already."""
+    if token is None or token.instance_id in found:
+        return None
+    row = rows.get(token.instance_id)
+    waits = row is not None and may_bind(row) and row.attempt == token.attempt
+    return token.instance_id if waits else None
+
+
+def _write(transaction: Transaction, changed: list[tuple[Watched, Watched]]) -> None:
+    if not changed:
+        return
+    values = [
+        {name: getattr(after, name) for name in _WRITTEN} | {"row_id": after.id} for _, after in changed
+    ]
+    transaction.connection.execute(_UPDATE, values)
+    shown = [after for before, after in changed if _shows(before) != _shows(after)]
+    bump_cards(transaction, [(row.id, row.state) for row in shown])
+
+
+def _shows(row: Watched) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in _SHOWN)
+
+
+def _end_attempts(transaction: Transaction, ended: list[tuple[str, int, Fate, str | None]]) -> None:
+    names = ("row_id", "attempt_number", "fate", "novita_id")
+    if ended:
+        transaction.connection.execute(_END_ATTEMPT, [dict(zip(names, each, strict=True)) for each in ended])
+
+
+def _sort(
+    transaction: Transaction, nobodys: list[tuple[Observation, Token | None]]
+) -> tuple[tuple[Stray, ...], tuple[Observation, ...]]:
+    if not nobodys:
+        return (), ()
+    known = _attempts(transaction, {token.instance_id for _, token in nobodys if token})
+    unknown = tuple(each for each, token in nobodys if _key(token) not in known)
+    late = [(each, known[key]) for each, token in nobodys if (key := _key(token)) in known]
+    remaining = [(each, _late(attempt, each)) for each, attempt in late if not _is_ending(each)]
+    new = [attempt for (_, attempt) in remaining if known[attempt.instance_id, attempt.number] != attempt]
+    _end_attempts(transaction, [(one.instance_id, one.number, Fate.LATE, one.novita_id) for one in new])
+    records = _instances(transaction, {attempt.instance_id for _, attempt in remaining})
+    strays = (
+        Stray(instance=records.get(attempt.instance_id), attempt=attempt, observation=each)
+        for each, attempt in remaining
+    )
+    return tuple(strays), unknown
+
+
+def _key(token: Token | None) -> tuple[str, int] | None:
+    return None if token is None else (token.instance_id, token.attempt)
+
+
+def _late(attempt: Attempt, observation: Observation) -> Attempt:
+    """What was told once stays told."""
+    if attempt.fate in {Fate.LATE, Fate.REMOVED}:
+        return attempt
+    return replace(attempt, fate=Fate.LATE, novita_id=observation.novita_id)
+
+
+def _attempts(transaction: Transaction, ids: set[str]) -> dict[tuple[str, int] | None, Attempt]:
+    columns = [attempts.c[name] for name in Attempt.__dataclass_fields__]
+    rows = transaction.connection.execute(select(*columns).where(attempts.c.instance_id.in_(sorted(ids))))
+    return {(row.instance_id, row.number): Attempt(**row._asdict()) for row in rows}
+
+
+def _instances(transaction: Transaction, ids: set[str]) -> dict[str, Instance]:
+    rows = transaction.connection.execute(select_instances(instances.c.id.in_(sorted(ids))))
+    return {row.id: read_instance(row) for row in rows}

@@ -1,0 +1,108 @@
+"""What every method of the store stands on: one transaction, one time, leases on rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CursorResult,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine import Connection
+
+from storage.database import Database
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+LEASE = timedelta(seconds=20)
+CARD_GAP = timedelta(seconds=3)
+
+FREED = {"lease_token": None, "leased_until": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    connection: Connection
+    now: datetime
+    """Taken when the transaction began, after the wait for the writer."""
+    card_gap: timedelta = CARD_GAP
+    """Between two edits of one card."""
+
+    def change(self, statement: Any, parameters: Any = None) -> int:
+        """How many rows it changed."""
+        result: CursorResult[Any] = self.connection.execute(statement, parameters)
+        return result.rowcount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """A database and a clock."""
+
+    database: Database
+    clock: Clock
+    lease: timedelta = LEASE
+    """How long a row that was leased and not renewed stays with its worker."""
+    card_gap: timedelta = CARD_GAP
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await self.database.read(work)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        def run(connection: Connection) -> T:
+            return work(Transaction(connection=connection, now=self.clock(), card_gap=self.card_gap))
+
+        return await self.database.write(run)
+
+
+def is_due(table: FromClause, now: datetime) -> ColumnElement[bool]:
+    return and_(table.c.due_at <= now, or_(table.c.leased_until.is_(None), table.c.leased_until <= now))
+
+
+def is_held(table: FromClause, now: datetime) -> ColumnElement[bool]:
+    return and_(table.c.lease_token.is_not(None), table.c.leased_until > now)
+
+
+def claim(
+    transaction: Transaction, table: Table, wanted: Select[tuple[str]], lease: timedelta
+) -> dict[str, str]:
+    """Leases the rows whose keys `wanted` selects; their fresh tokens by key. It must skip locked rows."""
+    key = _key(table)
+    chosen = wanted.cte("chosen")
+    statement = (
+        update(table)
+        .where(key.in_(chosen.select()))
+        .values(lease_token=uuid.uuid4().hex + "." + key, leased_until=transaction.now + lease)
+        .returning(key, table.c.lease_token)
+    )
+    return {row[0]: row[1] for row in transaction.connection.execute(statement)}
+
+
+def renew(transaction: Transaction, table: Table, tokens: Iterable[str], lease: timedelta) -> int:
+    """How many of the leases were still the bearer's. A token ends in the key of its row."""
+    key, wanted = _key(table), tuple(tokens)
+    held = (
+        select(key)
+        .where(key.in_([token.partition(".")[2] for token in wanted]), table.c.lease_token.in_(wanted))
+        .order_by(key)  # every one who waits for several rows takes them in this order: no deadlock
+        .with_for_update(key_share=True)
+    )
+    statement = update(table).where(key.in_(held)).values(leased_until=transaction.now + lease)
+    return transaction.change(statement)
+
+
+def _key(table: Table) -> Column[str]:
+    (key,) = table.primary_key.columns
+    return key

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import hypothesis
+import pytest
+
+# No deadline: a shared core makes any example slow now and then. In CI the same examples every time.
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("tests")
+
+ALLOWED_SKIPS: dict[str, str] = {}
+"""Beginning of a skip's reason -> why a machine that runs everything cannot run that test."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if not hasattr(report, "wasxfail"):
+        _fail_if_skipped(report, item.nodeid)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _fail_if_skipped(report, collector.nodeid)
+    return report
+
+
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport, nodeid: str) -> None:
+    """A test that CI could have run and did not is a hole that nobody sees."""
+    if not os.environ.get("CI") or not report.skipped:
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if reason.removeprefix("Skipped: ").startswith(tuple(ALLOWED_SKIPS)):
+        return
+    report.outcome = "failed"
+    report.longrepr = (
+        f"{nodeid} was skipped where CI is set ({reason}); see ALLOWED_SKIPS in tests/conftest.py"
+    )
