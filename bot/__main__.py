@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gpu-bot {version('novita-gpu-bot')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="the service (also without a command): Slack, REST, polling, notices")
-    demo = commands.add_parser("demo", help="the same service with a simulated Slack and Novita; no account needed")
+    demo = commands.add_parser("demo", help="the same with a simulated Slack and Novita: no account needed")
     demo.add_argument("--script", type=Path, metavar="FILE", help="run the lines of FILE and end")
     demo.add_argument("--port", type=int, default=0, help="port of the REST API (default: a free one)")
     demo.add_argument("--speed", type=float, default=10.0, help="how much faster than life (default: 10)")
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _with_settings(command: "Callable[[Settings], int]") -> int:
+def _with_settings(command: Callable[[Settings], int]) -> int:
     try:
         settings = settings_of_the_environment.load(env_file=_ENV_FILE)
     except SettingsError as error:

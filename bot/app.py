@@ -6,40 +6,36 @@ The demo and the crash tests start this same code with other addresses, shorter 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import random
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
 
 import structlog
 
-from bot.catalog import Catalog
-from bot.deliveries import Deliveries
+from bot import parts
+from bot.deliveries import Deliveries, Sinks
 from bot.jobs import Job, Jobs
-from bot.novita.client import NovitaClient
-from bot.operations import Defaults, Operations
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
 from bot.settings import Settings
-from bot.sinks.webhook import WebhookSink
+from bot.sinks.slack import SlackSink
 from bot.timings import Timings
 from bot.web.api import build_api
-from bot.web.health import Health
+from bot.web.health import DATABASE, SCHEDULER, Health
 from bot.web.server import WebServer
-from storage.database import open_database
 from storage.store.store import Store
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
 Wrap = Callable[[str, Any], Any]
-"""Name and part -> the part to use; what crash tests put their crash points in with."""
+"""Name and part -> the part to use: where crash tests put their crash points in."""
+
+_BEAT_EVERY = timedelta(seconds=5)
 
 
 def utc_now() -> datetime:
@@ -51,10 +47,174 @@ def as_it_is(_name: str, part: Any) -> Any:
     return part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """What is running, for who started it."""
+async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap = as_it_is) -> int:
+    """Until SIGTERM or SIGINT; then calls in flight finish. The exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings, timings=timings or parts.timings_of(settings), wrap=wrap) as port:
+        log.info("ready", port=port, version=parts.VERSION)
+        await stop.wait()
+        log.info("stopping")
+    log.info("stopped")
+    return 0
 
-    port: int
-    operations: Operations
-    health: Health
+
+@asynccontextmanager
+async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is) -> AsyncIterator[int]:
+    """The whole service; gives the port of its REST API. Leaving it stops everything in reverse order.
+
+    Raises storage.errors.StorageError and bot.web.server.ListenError. Slack and Novita may be down.
+    """
+    async with AsyncExitStack() as stack:
+        store = wrap("store", await parts.open_store(settings, timings, utc_now, stack))
+        service = _Service(settings, timings, store, wrap, stack)
+        stack.push_async_callback(service.drain)
+        await service.connect_slack(stack)
+        service.start_jobs(stack)
+        await service.web.start()
+        stack.push_async_callback(service.web.stop, timings.stop_within)
+        stack.callback(service.no_longer_ready)
+        service.health.ready = True
+        yield service.web.port
+
+
+class _Service:
+    """All parts, wired; nothing runs yet."""
+
+    def __init__(
+        self, settings: Settings, timings: Timings, store: Store, wrap: Wrap, stack: AsyncExitStack
+    ) -> None:
+        self._settings = settings
+        self._timings = timings
+        self._store = store
+        self._jobs = Jobs(clock=utc_now)
+        self._novita_client = parts.novita_client(settings, utc_now)
+        stack.push_async_callback(self._novita_client.aclose)
+        novita = wrap("novita", self._novita_client)
+        self._catalog = parts.catalog(settings, novita, utc_now)
+        operations = parts.operations(
+            settings,
+            store=store,
+            catalog=self._catalog,
+            novita=novita,
+            clock=utc_now,
+            wake=self._jobs.wake,
+        )
+        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now)
+        self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
+        self._deliveries = self._make_deliveries(wrap, stack)
+        self._reconciler = self._make_reconciler(novita, stack)
+        self._poller = self._make_poller(novita)
+        self.health = self._make_health()
+        api = build_api(
+            operations,
+            self.health,
+            clock=utc_now,
+            inbound=parts.inbound(settings),
+            slack_channel=settings.slack_channel,
+            slack_handler=None if self._slack is None else self._slack.handle_http,
+        )
+        self.web = WebServer(api, settings.host, settings.port)
+
+    async def connect_slack(self, stack: AsyncExitStack) -> None:
+        if self._slack is None:
+            log.warning("slack_off", why="SLACK_BOT_TOKEN is not set: REST and webhooks only")
+            return
+        stack.push_async_callback(self._slack.close)
+        await self._slack.start()
+
+    def start_jobs(self, stack: AsyncExitStack) -> None:
+        stack.callback(self._jobs.stop)
+        self._jobs.start(self._table())
+
+    async def drain(self) -> None:
+        """What is under way ends; nothing new is begun, since the jobs are stopped by then."""
+        await self._reconciler.workers.drain(self._timings.stop_within)
+        await self._deliveries.drain(self._timings.stop_within)
+
+    def no_longer_ready(self) -> None:
+        self.health.stopping = True
+
+    def _table(self) -> list[Job]:
+        """The periodic jobs. Each is its own; what one takes does not delay another."""
+        t = self._timings
+        jobs = [
+            Job(name="poll", every=t.fast_poll, work=self._poller.poll_if_due),
+            Job(name="reconcile", every=t.tick, work=self._reconciler.reconcile, woken=True),
+            Job(name="deliver", every=t.tick, work=self._deliveries.deliver_once, woken=True),
+            Job(name="renew", every=t.renew_every, work=self._renew),
+            Job(name="catalog", every=t.catalog_check, work=self._catalog.warm),
+            Job(name="purge", every=t.purge_every, work=self._purge),
+            Job(name="beat", every=_BEAT_EVERY, work=self._beat),
+        ]
+        if self._slack is not None:
+            jobs.append(Job(name="watchdog", every=t.watchdog_every, work=self._slack.watch))
+        return jobs
+
+    async def _renew(self) -> None:
+        if tokens := self._reconciler.workers.tokens():
+            await self._store.instances.renew(tokens)
+        await self._deliveries.renew()
+
+    async def _purge(self) -> None:
+        purged = await self._store.instances.purge(utc_now() - timedelta(days=self._settings.retention_days))
+        if purged:
+            log.info("purged", instances=purged)
+
+    async def _beat(self) -> None:
+        self.health.beat(utc_now())
+
+    def _make_deliveries(self, wrap: Wrap, stack: AsyncExitStack) -> Deliveries:
+        webhook = parts.webhook_sink(self._settings, utc_now)
+        stack.push_async_callback(webhook.aclose)
+        slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
+        return Deliveries(
+            store=self._store,
+            sinks=Sinks(webhook=wrap("webhook", webhook), slack=slack),
+            clock=utc_now,
+            rng=Random(),  # noqa: S311 - jitter
+            retries=self._settings.webhook_retries,
+        )
+
+    def _make_reconciler(self, novita: Any, stack: AsyncExitStack) -> Reconciler:
+        probe = EndpointProbe(timeout=self._timings.probe_timeout)
+        stack.push_async_callback(probe.aclose)
+        return Reconciler(
+            store=self._store,
+            novita=novita,
+            catalog=self._catalog,
+            probe=probe,
+            clock=utc_now,
+            timings=self._timings,
+            webhook_url=parts.plain(self._settings.webhook_url),
+            wake=self._jobs.wake,
+        )
+
+    def _make_poller(self, novita: Any) -> Poller:
+        return Poller(
+            store=self._store,
+            novita=novita,
+            clock=utc_now,
+            timings=self._timings,
+            webhook_url=parts.plain(self._settings.webhook_url),
+            owner=uuid.uuid4().hex,
+            wake=self._jobs.wake,
+        )
+
+    def _make_health(self) -> Health:
+        health = Health(version=parts.VERSION, started_at=utc_now())
+        health.dependencies = {
+            "novitaApi": lambda: self._novita_client.health.unhealthy_since,
+            DATABASE: lambda: self._jobs.failing_since("reconcile"),
+            SCHEDULER: self._jobs.unhealthy_since,
+        }
+        if self._slack is not None:
+            health.dependencies["slack"] = self._slack_unhealthy_since
+        return health
+
+    def _slack_unhealthy_since(self) -> datetime | None:
+        listening = None if self._slack is None else self._slack.unhealthy_since()
+        speaking = None if self._slack_sink is None else self._slack_sink.unhealthy_since
+        return min((since for since in (listening, speaking) if since is not None), default=None)

@@ -82,8 +82,10 @@ class Catalog:
 
     async def warm(self) -> None:
         """Look up what is missing or old. Raises nothing: Novita may be down when we start."""
-        everything = (*self._products.values(), self._clusters, self._templates)
-        results = await asyncio.gather(*(cached.get() for cached in everything), return_exceptions=True)
+        products = [cached.get() for cached in self._products.values()]
+        results = await asyncio.gather(
+            *products, self._clusters.get(), self._templates.get(), return_exceptions=True
+        )
         for result in results:
             if isinstance(result, NovitaError):
                 log.info("catalog_incomplete", why=str(result))

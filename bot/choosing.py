@@ -41,7 +41,7 @@ def choose(
 
 
 def offers(request: CreateRequest, market: Market) -> list[Offer]:
-    """All that fit the request, best first: preferred regions, then the cheapest; a region's products by price."""
+    """All that fit, best first: preferred regions, then the cheapest; a region's products by price."""
     name = match_gpu(request.gpu, [product.name for product in market.products])
     fitting = [p for p in market.products if p.name == name and _fits(p, request)]
     found = [

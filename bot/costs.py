@@ -1,7 +1,7 @@
 """What an instance has cost, by the price it was rented at. Pure.
 
-Novita bills by the second from the state `pulling` to the stop (pricing guide); its bills come hours later, so what
-is shown live is counted here. Disks are not in it.
+Novita bills by the second from the state `pulling` to the stop (pricing guide); its bills come hours later,
+so what is shown live is counted here. Disks are not in it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The table of periodic jobs. The only file that imports APScheduler.
 
-The memory store, since its job stores cannot be shared by processes: every replica has all jobs, and leases in
-the database decide who works. A job takes no input; `wake` is a bare signal that makes one run at once.
+The memory store, since its job stores cannot be shared by processes: every replica has all jobs, and leases
+in the database decide who works. A job takes no input; `wake` is a bare signal that makes one run at once.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ class Jobs:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def failing_since(self, name: str) -> datetime | None:
+        """Since when every run of that job has ended in an error; None: the latest did not."""
+        run = self._runs.get(name)
+        return None if run is None else run.failing_since
+
     def unhealthy_since(self) -> datetime | None:
         """Since when a job that should have run has not; None: all is well."""
         late = [run.due_by for run in self._runs.values() if run.due_by < self._clock()]
@@ -78,6 +83,7 @@ class _Run:
         self._running = False
         self._again = False
         self.due_by = self._next_due()
+        self.failing_since: datetime | None = None
 
     async def run(self) -> None:
         self._running = True
@@ -97,7 +103,13 @@ class _Run:
         try:
             await self.job.work()
         except Exception:
-            log.exception("job_failed", job=self.job.name)
+            if self.failing_since is None:
+                self.failing_since = self._clock()
+                log.exception("job_failing", job=self.job.name)
+        else:
+            if self.failing_since is not None:
+                log.info("job_recovered", job=self.job.name, since=self.failing_since.isoformat())
+            self.failing_since = None
         self.due_by = self._next_due()
 
     def _next_due(self) -> datetime:

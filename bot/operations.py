@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from storage.store.finding import Find
-from storage.store.store import Store
-
 from bot.catalog import Catalog
 from bot.cloud import Cloud
 from bot.errors import InstanceNotFound, InvalidState, NameTaken, NotAllowed, UsageError
@@ -24,6 +21,8 @@ from bot.wishes import grant
 from storage.cloud import BillingMode, Details
 from storage.errors import Ambiguous, NameInUse, NoSuchInstance
 from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, State, Wish
+from storage.store.finding import Find
+from storage.store.store import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
 

@@ -51,8 +51,7 @@ def refused(i: Instance, error: NovitaRefused, m: Moment) -> Next:
     """A definite no. A delete is asked again for ever; the others end in their error."""
     failure = _failure(error)
     if i.call is Wish.DELETE:
-        told = i.tries == m.timings.tries_until_told
-        event = _refusal(i, failure, m.now) if told else None
+        event = _refusal(i, failure, m.now) if i.tries == m.timings.tries_until_told else None
         return replace(_again(i, Outcome.NOT_MADE, failure, m, None), event=event)
     if _may_pass(error) and i.tries < m.timings.tries_until_told:
         return _again(i, Outcome.NOT_MADE, failure, m, None)

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from storage.store.observing import Observed, Stray
-from storage.store.polls import Pace
-from storage.store.store import Store
 
 from bot.audience import targets
 from bot.cloud import Cloud
@@ -16,6 +13,9 @@ from bot.errors import NovitaError, NovitaNotFound
 from bot.timings import Timings
 from storage.cloud import Listing
 from storage.records import EventKind, NewEvent
+from storage.store.observing import Observed, Stray
+from storage.store.polls import Pace
+from storage.store.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -111,9 +111,10 @@ class Poller:
             log.warning("late_instance_stays", novita_id=stray.observation.novita_id, why=str(error))
             return
         event = NewEvent(kind=EventKind.LATE_REMOVED, at=self._clock())
-        told = targets(stray.instance, event.kind, webhook_url=self._webhook_url)
-        if await self._store.instances.settle_stray(
-            stray.attempt, stray.observation.novita_id, event=event, targets=told
-        ):
-            log.warning("late_instance_removed", instance=stray.instance.id, attempt=stray.attempt.number)
+        i = stray.instance  # None: purged long ago, there is nobody to tell
+        told = () if i is None else targets(i, event.kind, webhook_url=self._webhook_url)
+        novita_id = stray.observation.novita_id
+        if await self._store.instances.settle_stray(stray.attempt, novita_id, event=event, targets=told):
+            attempt = stray.attempt
+            log.warning("late_instance_removed", instance=attempt.instance_id, attempt=attempt.number)
             self._wake()

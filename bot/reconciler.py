@@ -18,8 +18,6 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
-from storage.store.steps import Leased
-from storage.store.store import Store
 
 from bot import outcomes, transitions
 from bot.audience import targets
@@ -39,7 +37,10 @@ from bot.outcomes import Next
 from bot.probe import EndpointProbe
 from bot.timings import Timings
 from bot.workers import Workers
-from storage.records import Failure, Fate, Instance, NewEvent, Outcome, Wish
+from storage.records import Failure, Fate, Instance, NewEvent, Outcome, Target, Wish
+from storage.store.steps import Leased
+from storage.store.store import Store
+from storage.store.tokens import Token
 
 log = structlog.get_logger(__name__)
 
@@ -137,9 +138,10 @@ class Reconciler:
     async def _order(self, row: Leased, plan: Plan) -> None:
         """The call that costs money: asked once, and never again while it may have worked."""
         i = row.instance
+        token = Token(deployment=self._store.deployment, instance_id=i.id, attempt=i.attempt)
         log.info("create_begun", instance=i.id, attempt=i.attempt, product=plan.offer.product_id)
         try:
-            novita_id = await self._novita.create_instance(plan.order(self._store.token(i.id, i.attempt)))
+            novita_id = await self._novita.create_instance(plan.order(str(token)))
         except InsufficientResource as error:
             await self._store.instances.not_made(i.id, i.attempt, fate=Fate.NO_CAPACITY)
             again = replace(i, outcome=Outcome.NOT_MADE, refusal=_failure(error))
@@ -156,6 +158,7 @@ class Reconciler:
         else:
             # Bound first, lease or not: an id is never dropped. The state follows as its own step.
             await self._store.instances.bind(i.id, i.attempt, novita_id, at=self._clock())
+            await self._store.instances.settle(row, i, due_at=self._clock(), decided=False)
             log.info("create_accepted", instance=i.id, attempt=i.attempt, novita_id=novita_id)
 
     async def _change(self, row: Leased, verb: Wish) -> None:
@@ -232,7 +235,7 @@ class Reconciler:
         if written and event is not None:
             log.info(event.kind.value, instance=row.instance.id, reason=event.reason, requester=event.actor)
 
-    def _targets(self, i: Instance, event: NewEvent | None):  # noqa: ANN202
+    def _targets(self, i: Instance, event: NewEvent | None) -> tuple[Target, ...]:
         return () if event is None else targets(i, event.kind, webhook_url=self._webhook_url)
 
     def _moment(self, row: Leased) -> Moment:

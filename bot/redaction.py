@@ -28,6 +28,8 @@ _SECRET_WORDS = (
     "ssh",
 )
 
+_ASSIGNED = "token|secret|password|passwd|api[_-]?key|authorization|cookie"
+
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bxox[a-z](?:\.xox[a-z])?-[\w-]+"), HIDDEN),
     (re.compile(r"\bxapp-[\w-]+"), HIDDEN),
@@ -38,10 +40,17 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # Up to the last `@` before the path: a password may hold one of its own.
     (re.compile(r"\b([a-z][a-z0-9+.-]{0,31}://)[^/\s?#\"'<>]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
     (re.compile(r"(https?://hooks\.slack(?:-gov)?\.com/)[^\s\"'<>|]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"([?&](?:key|sig|signature)=)[^&#\s\"'<>|]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    # `token=x`, `'token': 'x'`, `"api_key":"x"`; not `token: expired`, which is a sentence.
     (
         re.compile(
-            r"([?&](?:\w*token|key|api_?key|password|sig|signature|secret)=)[^&#\s\"'<>|]+", re.IGNORECASE
+            rf"\b([\w-]{{0,40}}?(?:{_ASSIGNED})(?:=|[\"']\s*[:=]\s*)[\"']?)(?!\[hidden\])[^\s\"',;&#}})<>|]+",
+            re.IGNORECASE,
         ),
+        rf"\1{HIDDEN}",
+    ),
+    (
+        re.compile(r"\b((?:x-api-key|authorization|cookie):\s*)(?!Bearer|Basic)\S+", re.IGNORECASE),
         rf"\1{HIDDEN}",
     ),
     (

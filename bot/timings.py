@@ -48,6 +48,10 @@ class Timings:
     lease: timedelta = timedelta(seconds=20)
     renew_every: timedelta = timedelta(seconds=7)
 
+    # Slack
+    card_gap: timedelta = timedelta(seconds=3)
+    """Between two edits of one card; its final states do not wait."""
+
     # what runs on its own
     tick: timedelta = timedelta(seconds=1)
     """The reconciler and the deliveries look for due rows at least so often; `wake` makes it at once."""

@@ -66,9 +66,7 @@ class Novita:
 
 
 def catalog(novita: Novita, clock: Clock) -> Catalog:
-    return Catalog(
-        novita, clock=clock, product_ttl=timedelta(minutes=30), template_ttl=timedelta(minutes=60)
-    )
+    return Catalog(novita, clock=clock, product_ttl=timedelta(minutes=30), template_ttl=timedelta(minutes=60))
 
 
 async def plan(subject: Catalog, **changes: object):

@@ -73,7 +73,10 @@ def test_a_product_without_regions_is_sold_everywhere():
 
 def test_of_two_at_one_price_the_richer_is_taken():
     market = Market(
-        products=(sold("a", "0.3", "AS-SGP-02", memory_gb_per_gpu=32), sold("b", "0.3", memory_gb_per_gpu=64)),
+        products=(
+            sold("a", "0.3", "AS-SGP-02", memory_gb_per_gpu=32),
+            sold("b", "0.3", memory_gb_per_gpu=64),
+        ),
         clusters=(SG,),
     )
     assert order(REQUEST, market) == ["b", "a"]

@@ -140,9 +140,7 @@ def test_running_wins_over_a_deadline_that_has_passed():
 
 def test_running_needs_connection_details_then_answering_endpoints():
     assert step(starting(phase=Phase.RUNNING)) == Look()
-    known = starting(
-        phase=Phase.RUNNING, connection=CONNECTION, connection_complete=True, probe_began_at=NOW
-    )
+    known = starting(phase=Phase.RUNNING, connection=CONNECTION, connection_complete=True, probe_began_at=NOW)
     assert step(known, 1) == Probe()
     result = became(replace(known, answering=True), 5)
     assert (result.after.state, result.after.wish, result.after.ready_at) == (
@@ -351,9 +349,7 @@ def test_a_stop_without_an_answer_is_asked_again_after_its_pause(outcome):
 
 
 def test_a_wish_to_stop_wins_over_a_spot_notice():
-    result = became(
-        running(state=State.STOPPING, wish=Wish.STOP, phase=Phase.STOPPED, reclaim_told_at=NOW)
-    )
+    result = became(running(state=State.STOPPING, wish=Wish.STOP, phase=Phase.STOPPED, reclaim_told_at=NOW))
     assert result.event is not None
     assert result.event.kind is EventKind.STOPPED
 

@@ -61,9 +61,7 @@ def test_a_delete_during_a_create_does_not_forget_that_it_may_have_worked():
     assert (after.call, after.outcome) == (Wish.CREATE, Outcome.UNKNOWN)
 
 
-@pytest.mark.parametrize(
-    ("state", "verb"), [(State.STOPPING, Wish.STOP), (State.DELETING, Wish.DELETE)]
-)
+@pytest.mark.parametrize(("state", "verb"), [(State.STOPPING, Wish.STOP), (State.DELETING, Wish.DELETE)])
 def test_what_happens_from_outside_is_made_certain_by_a_wish(state, verb):
     after, event = grant(running(state=state), verb, "U1", NOW)
     assert (after.wish, event is not None) == (verb, True)

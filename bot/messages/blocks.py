@@ -13,7 +13,7 @@ MOST_TEXT = 3000
 MOST_FIELD = 2000
 MOST_BLOCKS = 50
 MOST_CHARACTERS = 12_000
-"""In all blocks of a message. Not documented; Slack was seen to refuse from about 13,200 (bolt-js issue 2509)."""
+"""In all blocks of a message. Undocumented; Slack refuses from about 13,200 (slackapi/bolt-js issue 2509)."""
 
 
 class Message(TypedDict):
@@ -73,6 +73,11 @@ def preformatted(text: str) -> Block:
 
 def rich_line(text: str) -> Block:
     return {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+
+
+def rich_link(label: str, url: str) -> Block:
+    link = {"type": "link", "url": url}
+    return {"type": "rich_text_section", "elements": [{"type": "text", "text": label}, link]}
 
 
 def rich_text(*parts: Block) -> Block:

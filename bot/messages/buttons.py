@@ -18,7 +18,7 @@ def connect(i: Instance) -> Block:
     return button("Connect", "gpu:connect", i.id, style="primary")
 
 
-def _buttons(i: Instance) -> Iterator[Block]:  # noqa: C901 - one case a state
+def _buttons(i: Instance) -> Iterator[Block]:
     status = button("Status", "gpu:status", i.id)
     match i.state:
         case State.CREATING | State.STOPPING:

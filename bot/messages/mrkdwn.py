@@ -1,14 +1,14 @@
 """Values -> Slack's mrkdwn. Everything that people or Novita wrote passes through `clean` or `code`.
 
-`<`, `>` and `&` are all that mrkdwn gives a meaning in running text (`<!channel>` calls everybody); Slack wants
-just these three escaped.
+Slack makes mentions and links of `<`, `>` and `&` (`<!channel>` calls everybody); just these are escaped.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from itertools import accumulate
 
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -24,8 +24,12 @@ def plain(text: str, limit: int) -> str:
 
 
 def clean(text: str, limit: int) -> str:
-    """On one line and escaped; what is cut is cut before an escape, so it may come out longer than `limit`."""
-    return escape(plain(text, limit))
+    """On one line and escaped, at most `limit` characters of that, no escape cut in two."""
+    pieces = [escape(character) for character in plain(text, limit)]
+    if sum(map(len, pieces)) <= limit:
+        return "".join(pieces)
+    ends = accumulate(map(len, pieces))
+    return "".join(piece for piece, end in zip(pieces, ends, strict=True) if end < limit) + "…"
 
 
 def escape(text: str) -> str:
@@ -49,6 +53,11 @@ def mention(user_id: str | None) -> str:
     return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else clean(user_id, 40)
 
 
+def with_people(text: str, limit: int) -> str:
+    """Like `clean`, but people stay mentions: for answers that only the asker reads, which call nobody."""
+    return re.sub(r"&lt;@([UW][A-Z0-9]+)&gt;", r"<@\1>", clean(text, limit))
+
+
 def date(at: datetime) -> str:
     """In the reader's own time zone; the fallback is UTC."""
     fallback = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -66,14 +75,13 @@ def usd(amount: Decimal) -> str:
     """A sum, to the cent."""
     if 0 < amount < _CENT:
         return "less than $0.01"
-    return f"${amount.quantize(_CENT, ROUND_HALF_UP):,}"
+    return f"${amount:,.2f}"
 
 
 def rate(usd_per_hour: Decimal) -> str:
     """A price: cents at least, at most four digits that count, as Novita's prices have five decimals."""
     decimals = max(2, 3 - usd_per_hour.adjusted()) if usd_per_hour else 2
-    rounded = usd_per_hour.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-    whole, _, fraction = f"{rounded:,f}".partition(".")
+    whole, _, fraction = f"{usd_per_hour:,.{decimals}f}".partition(".")
     return f"${whole}.{fraction.rstrip('0').ljust(2, '0')}/h"
 
 

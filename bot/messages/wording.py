@@ -23,7 +23,7 @@ UNDER_WAY = frozenset({State.CREATING, State.STARTING, State.STOPPING, State.DEL
 BILLING_MODES = {BillingMode.SPOT: "spot", BillingMode.ON_DEMAND: "on demand"}
 
 REASONS = {
-    Reason.STOPPED_OUTSIDE: "It was stopped outside this bot: at Novita's console, or because the balance ran out.",
+    Reason.STOPPED_OUTSIDE: "It was stopped outside this bot: at Novita's console, or for want of balance.",
     Reason.STARTED_OUTSIDE: "It was started outside this bot.",
     Reason.DELETED_OUTSIDE: "It was deleted outside this bot.",
     Reason.RECLAIMED: "Novita took the spot GPU back.",
@@ -77,6 +77,11 @@ def summary(i: Instance) -> str:
 
 def failure(error: Failure) -> str:
     return f"{code(error.code, 60)} {clean(error.message, 600)}"
+
+
+def failure_in_short(error: Failure) -> str:
+    """For a line among many."""
+    return f"{code(error.code, 60)} {clean(error.message, 120)}"
 
 
 def command(verb: str, i: Instance) -> str:

@@ -67,7 +67,7 @@ class Breaker:
         self._probing = True
 
     def _settle(self, answered: bool | None) -> None:  # noqa: FBT001 - the permit's own field
-        was_probe, self._probing = self._probing, False
+        self._probing = False
         if answered is None:
             return
         if answered:
@@ -75,6 +75,7 @@ class Breaker:
             self._opened_at = None
             return
         self._faults += 1
-        if was_probe or self._faults >= self._threshold:
+        # a failed probe comes on top of the faults that opened it, and opens it again
+        if self._faults >= self._threshold:
             self._opened_at = self._clock()
             self._turn += 1

@@ -259,6 +259,8 @@ def _http_client(
         limits=httpx.Limits(max_connections=20, keepalive_expiry=5.0),
         follow_redirects=False,
         transport=transport,
+        # a proxy from the environment is used, but not towards this machine
+        mounts={"all://127.0.0.1": None, "all://localhost": None},
     )
 
 

@@ -80,7 +80,7 @@ class SocketModeSupervisor:
             line.handler_since = now
         elif now - line.down_since >= _NEW_TICKET_AFTER:
             # Makes the SDK's own loop ask for a new address instead of trying the dead one again.
-            line.handler.client.wss_uri = None  # type: ignore[assignment]
+            line.handler.client.wss_uri = None
 
     def _note(self, *, connected: bool) -> None:
         if connected and self._down_since is not None:
@@ -94,7 +94,7 @@ class SocketModeSupervisor:
         handler = AsyncSocketModeHandler(
             self._app, self._app_token, logger=_quiet_logger(), ping_interval=_PING_EVERY
         )
-        connecting = asyncio.create_task(handler.connect_async())
+        connecting = asyncio.create_task(handler.client.connect())  # type: ignore[no-untyped-call]
         now = self._clock()
         return _Line(handler=handler, connecting=connecting, down_since=now, handler_since=now)
 
@@ -102,7 +102,7 @@ class SocketModeSupervisor:
     async def _hang_up(line: _Line) -> None:
         line.connecting.cancel()
         await asyncio.gather(line.connecting, return_exceptions=True)
-        await line.handler.close_async()
+        await line.handler.client.close()  # type: ignore[no-untyped-call]
 
 
 def _quiet_logger() -> logging.Logger:

@@ -10,10 +10,10 @@ from typing import Any, assert_never
 
 from bot.catalog import Catalog
 from bot.errors import UsageError
+from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.operations import Actor, Asked, Operations, Origin
-from bot.slack.arguments import Act, Command, Create, Help, List, Mine, Ssh, Status
 from bot.slack.people import People
 from storage.cloud import BillingMode
 from storage.records import Wish
@@ -88,7 +88,9 @@ class Conversation:
     async def require_member(self, spoken: Spoken) -> None:
         self._operations.require_member(await self._actor(spoken))
 
-    async def carry_out(self, command: Command, spoken: Spoken) -> Message:
+    async def carry_out(  # noqa: PLR0911 - one return a command
+        self, command: Command, spoken: Spoken
+    ) -> Message:
         match command:
             case Create():
                 return await self.create(command, spoken)
@@ -110,7 +112,7 @@ class Conversation:
 
     async def create(self, command: Create, spoken: Spoken) -> Message:
         if command.webhook_url is not None:
-            raise UsageError("A webhook of its own is not available yet; WEBHOOK_URL is told of every instance.")
+            raise UsageError("--webhook is not available yet: WEBHOOK_URL is told of every instance.")
         actor = await self._actor(spoken)
         origin = Origin(key=spoken.key, channel=spoken.channel_id, response_url=spoken.response_url)
         asked = Asked(
@@ -138,7 +140,7 @@ class Conversation:
 
     async def status(self, ref: str | None, spoken: Spoken) -> Message:
         instance = await self._operations.get(ref, await self._actor(spoken))
-        return answers.status(instance, now=self._clock())
+        return answers.status(instance, self._clock())
 
     async def connect(self, ref: str | None, spoken: Spoken) -> Message:
         instance, details = await self._operations.connect(ref, await self._actor(spoken))

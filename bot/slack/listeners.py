@@ -1,7 +1,8 @@
 """What Slack sends, handed on: commands, buttons, the form. Nothing here calls Novita for a change.
 
-Everything is acknowledged, whatever happens: over Socket Mode an unacknowledged envelope is silence, and an exception
-right after an `ack` loses it. So each listener computes its answer first, errors included, and acks once.
+Everything is acknowledged, whatever happens: over Socket Mode an unacknowledged envelope is silence, and an
+exception right after an `ack` loses it. So each listener computes its answer first, errors included, and acks
+once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -23,10 +24,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.errors import BotError
+from bot.grammar.commands import Create, Ssh
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.messages.form import FORM_ID, create_form, read_form
-from bot.slack.arguments import Command, Create, Ssh, parse
+from bot.slack.arguments import parse
 from bot.slack.conversation import Conversation, Spoken
 from storage.records import Wish
 
@@ -101,8 +103,8 @@ class Listeners:
             receipt = await self._conversation.create(filled, spoken)
         except BotError as error:
             await ack(response_action="update", view=self._form(filled, spoken, error=str(error)))
-        except Exception:
-            answer = _unexpected()
+        except Exception as error:  # noqa: BLE001 - as in `_answered`, of which this is the form's half
+            answer = _unexpected(error)
             await ack(response_action="update", view=self._form(filled, spoken, error=answer["text"]))
         else:
             await ack()
@@ -124,7 +126,9 @@ class Listeners:
         return None
 
     def _form(self, filled: Create, spoken: Spoken, *, error: str | None = None) -> dict[str, Any]:
-        return create_form(**self._conversation.form_choices(), filled=filled, private=spoken.kept(), error=error)
+        return create_form(
+            **self._conversation.form_choices(), filled=filled, private=spoken.kept(), error=error
+        )
 
     async def _tell(self, spoken: Spoken, message: Message) -> None:
         """To the asker alone, after the ack. What cannot be told is not told twice."""
@@ -138,18 +142,18 @@ class Listeners:
 
 
 async def _answered(work: Coroutine[Any, Any, Message | None]) -> Any:
-    """The answer, or the error as an answer. One of the three places that catch everything."""
+    """The answer, or the error as an answer."""
     try:
         return await asyncio.wait_for(work, _ANSWER_WITHIN)
     except BotError as error:
         return answers.error(error)
-    except Exception:
-        return _unexpected()
+    except Exception as error:  # noqa: BLE001 - one of the three places that catch everything
+        return _unexpected(error)
 
 
-def _unexpected() -> Message:
+def _unexpected(error: Exception) -> Message:
     reference = uuid.uuid4().hex[:8]
-    log.exception("slack_request_failed", reference=reference)
+    log.error("slack_request_failed", reference=reference, exc_info=error)
     return answers.unexpected(reference)
 
 

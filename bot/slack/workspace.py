@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 
 class Workspace:
-    """One bot token, one workspace. Its own `authorize` spares Bolt a look-up at each start of a connection."""
+    """One bot token, one workspace. `authorize` is what Bolt asks before each listener."""
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client

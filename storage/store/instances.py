@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
 from storage.cloud import Offer
-from storage.records import Attempt, Instance, NewCard, NewEvent, State, Target, Wish
+from storage.records import Attempt, Fate, Instance, NewCard, NewEvent, State, Target, Wish
 from storage.store import steps
 from storage.store.finding import Find, find_instance, list_names
 from storage.store.purging import purge
@@ -112,9 +112,13 @@ class Instances:
             lambda transaction: steps.bind(transaction, instance_id, attempt, novita_id, at)
         )
 
-    async def not_made(self, instance_id: str, attempt: int) -> None:
+    async def not_made(self, instance_id: str, attempt: int, *, fate: Fate = Fate.NOT_MADE) -> None:
         """The create certainly had no effect. Idempotent; needs no lease."""
-        await self._ledger.write(lambda transaction: steps.not_made(transaction, instance_id, attempt))
+        await self._ledger.write(lambda transaction: steps.not_made(transaction, instance_id, attempt, fate))
+
+    async def attempts(self, instance_id: str) -> tuple[Attempt, ...]:
+        """Every create that was begun for it, first to last."""
+        return await self._ledger.read(lambda connection: steps.list_attempts(connection, instance_id))
 
     async def settle(  # noqa: PLR0913 - all of it is one transaction
         self,

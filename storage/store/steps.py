@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy.engine import Connection
 
 from storage.cloud import Offer
-from storage.records import Fate, Instance, NewEvent, Outcome, Target, Wish
+from storage.records import Attempt, Fate, Instance, NewEvent, Outcome, Target, Wish
 from storage.store.rows import (
     Change,
     differences,
@@ -106,10 +107,10 @@ def bind(transaction: Transaction, instance_id: str, attempt: int, novita_id: st
     return True
 
 
-def not_made(transaction: Transaction, instance_id: str, attempt: int) -> None:
+def not_made(transaction: Transaction, instance_id: str, attempt: int, fate: Fate) -> None:
     row = lock_instance(transaction.connection, instances.c.id == instance_id)
-    fate = update(attempts).where(_ATTEMPT, attempts.c.fate == Fate.BEGUN).values(fate=Fate.NOT_MADE)
-    transaction.connection.execute(fate, {"row_id": instance_id, "attempt_number": attempt})
+    ended = update(attempts).where(_ATTEMPT, attempts.c.fate == Fate.BEGUN).values(fate=fate)
+    transaction.connection.execute(ended, {"row_id": instance_id, "attempt_number": attempt})
     if row is None or row.attempt != attempt or row.call is not Wish.CREATE or row.novita_id is not None:
         return
     if row.outcome is not Outcome.NOT_MADE:
@@ -136,6 +137,11 @@ def settle(transaction: Transaction, leased: Leased, settlement: Settlement) -> 
     )
     write_change(transaction, row, change)
     return True
+
+
+def list_attempts(connection: Connection, instance_id: str) -> tuple[Attempt, ...]:
+    rows = select(attempts).where(attempts.c.instance_id == instance_id).order_by(attempts.c.number)
+    return tuple(Attempt(**row._mapping) for row in connection.execute(rows))  # noqa: SLF001 - its public name
 
 
 def end_attempt(transaction: Transaction, instance_id: str, attempt: int, fate: Fate, novita_id: str) -> bool:

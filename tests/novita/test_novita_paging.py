@@ -91,18 +91,18 @@ async def test_what_was_learnt_about_the_first_page_is_kept() -> None:
 
 async def test_an_empty_page_zero_before_the_first_is_seen_through() -> None:
     server = Server(25)
-    whole = server.page
+    asked: list[int] = []
 
     async def page(number: int, size: int) -> Page[str]:
+        asked.append(number)
         if number == 0:
             return Page(items={}, rows=0, total=25, began_at=AT)
-        return await whole(number - 1, size)
+        return await server.page(number - 1, size)
 
     pager: Pager[str] = Pager(10)
     assert (await pager.collect(page)).complete
-    server.asked = []
     assert (await pager.collect(page)).complete
-    assert server.calls() == 3
+    assert asked == [0, 1, 2, 3, 1, 2, 3]
 
 
 async def test_fewer_than_the_total_is_incomplete_and_forgets_what_was_learnt() -> None:
@@ -139,21 +139,33 @@ async def test_nothing_with_a_total_is_incomplete() -> None:
 
 
 async def test_a_list_that_moves_between_the_pages_teaches_nothing() -> None:
-    server = Server(30)
-    whole = server.page
+    server = Server(12, first=1)
 
     async def page(number: int, size: int) -> Page[str]:
-        answer = await whole(number, size)
+        answer = await server.page(number, size)
         if number == 0:
-            server.ids.insert(0, "30")
-            server.ids.pop()
+            server.ids = ["12", *server.ids[:-1]]
         return answer
 
     pager: Pager[str] = Pager(10)
-    assert not (await pager.collect(page)).complete
-    server.asked = []
-    await pager.collect(whole)
-    assert server.asked[0] == (0, 10)
+    assert (await pager.collect(page)).complete
+    server.calls()
+    await pager.collect(server.page)
+    assert server.calls() == 3
+    await pager.collect(server.page)
+    assert server.calls() == 2
+
+
+async def test_an_overlap_that_leaves_something_out_is_incomplete() -> None:
+    server = Server(30)
+
+    async def page(number: int, size: int) -> Page[str]:
+        answer = await server.page(number, size)
+        if number == 0:
+            server.ids = ["30", *server.ids[:-1]]
+        return answer
+
+    assert not (await Pager(10).collect(page)).complete
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -207,3 +219,10 @@ async def test_a_failed_page_fails_the_pass() -> None:
     with pytest.raises(ConnectionError):
         await pager.collect(page)
     assert (await pager.collect(server.page)).complete
+
+
+async def test_a_page_with_nothing_new_ends_the_pass() -> None:
+    server = Server(25)
+    server.total = 26
+    assert not (await Pager(10).collect(server.page)).complete
+    assert [number for number, _ in server.asked] == [0, 1, 2, 3]

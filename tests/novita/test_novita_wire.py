@@ -161,6 +161,14 @@ async def test_a_definite_no_arrives_whole(clock) -> None:
             await novita.delete_instance("a1")
 
 
+async def test_a_proxy_of_the_environment_is_not_used_towards_this_machine(clock, monkeypatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(clock, sends(http(b"{}"))) as novita:
+        await novita.delete_instance("a1")
+
+
 async def test_a_cancelled_call_leaves_the_client_usable(clock) -> None:
     asked = asyncio.Event()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,12 @@ LARGEST_METADATA = 8_000
 
 @dataclass(slots=True)
 class Inspector:
+    changed: Callable[[], None]
     violations: list[str] = field(default_factory=list)
 
     def record(self, where: str, sentence: str) -> None:
         self.violations.append(f"{where}: {sentence}")
+        self.changed()
 
     def message(self, where: str, payload: Mapping[str, Any]) -> None:
         """Raises SlackError no_text, msg_(blocks_)too_long, metadata_too_large or invalid_blocks."""

@@ -57,8 +57,8 @@ class SlackServer:
         self.event_retries = tuple(event_retries)
         self.deliveries: dict[str, Delivery] = {}
         self.payloads = Payloads(workspace, self._respond_url)
-        self.inspector = Inspector()
         self.signal = Signal()
+        self.inspector = Inspector(self.signal.notify)
         self.log = AckLog(self.signal.notify)
         self.socket = SocketMode(
             app_id=workspace.app.id,

@@ -7,6 +7,7 @@ connections, and each envelope goes to one of them, which one cannot be foreseen
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,6 +36,16 @@ class Connection:
     request: web.Request
     socket: web.WebSocketResponse
     takes_payloads: bool = True
+
+    async def announce_end(self, reason: Reason) -> None:
+        frame = {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}
+        # Who has left already needs no word.
+        with contextlib.suppress(ConnectionError):
+            await self.socket.send_json(frame)
+
+    async def end(self, grace: timedelta) -> None:
+        await asyncio.sleep(grace.total_seconds())
+        await self.socket.close()
 
     def abort(self) -> None:
         if self.request.transport is not None:
@@ -84,7 +95,8 @@ class SocketMode:
         await socket.prepare(request)
         connection = Connection(request, socket)
         if len(self.connections) >= MOST_CONNECTIONS:
-            await self._dismiss(connection, "too_many_websockets", GRACE["too_many_websockets"])
+            await connection.announce_end("too_many_websockets")
+            await connection.end(GRACE["too_many_websockets"])
             return socket
         await self._serve(connection)
         return socket
@@ -113,9 +125,8 @@ class SocketMode:
         before. A warned connection takes payloads until then."""
         for connection in self.connections[:most]:
             connection.takes_payloads = reason == "warning"
-            task = asyncio.create_task(
-                self._dismiss(connection, reason, GRACE[reason] if grace is None else grace)
-            )
+            await connection.announce_end(reason)
+            task = asyncio.create_task(connection.end(GRACE[reason] if grace is None else grace))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
@@ -133,13 +144,12 @@ class SocketMode:
     async def _serve(self, connection: Connection) -> None:
         self.connections.append(connection)
         try:
-            await connection.socket.send_json(self._hello())
+            with contextlib.suppress(ConnectionError):  # It may leave during the greeting.
+                await connection.socket.send_json(self._hello())
             self.log.changed()
             async for frame in connection.socket:
                 if frame.type is WSMsgType.TEXT:
                     self._acknowledge(frame.data)
-        except ConnectionError:
-            pass  # The other side left during the greeting.
         finally:
             self.connections.remove(connection)
             self.log.changed()
@@ -170,15 +180,6 @@ class SocketMode:
         if open_waits:
             waiting.answer.set_result(ack)
         self.log.add(ack)
-
-    async def _dismiss(self, connection: Connection, reason: Reason, grace: timedelta) -> None:
-        frame = {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}
-        try:
-            await connection.socket.send_json(frame)
-            await asyncio.sleep(grace.total_seconds())
-            await connection.socket.close()
-        except ConnectionError:
-            pass  # It has left already.
 
 
 def _envelope(delivery: Delivery) -> str:

@@ -1,0 +1,116 @@
+"""What the form lets people choose from, out of the catalogue in memory, and what of it was typed already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from bot.errors import CatalogError
+from bot.matching import match_gpu, match_region, match_template
+from bot.messages.blocks import Block, plain_text
+from bot.messages.mrkdwn import plain, rate
+from bot.messages.wording import BILLING_MODES
+from storage.cloud import Cluster, Product, Template
+
+MOST_OPTIONS = 100
+MOST_VALUE = 150
+_NONE_FREE = Decimal("Infinity")
+_CHANNELS = {"private": 0, "official": 1}
+"""One's own templates first; all others are the community's."""
+
+
+def option(label: str, value: str) -> Block:
+    return {"text": plain_text(label, 75), "value": value}
+
+
+def gpu_options(products: Iterable[Product]) -> list[Block]:
+    """One a name, whatever can be had first, cheapest first."""
+    by_name: dict[str, list[Product]] = {}
+    for product in products:
+        if _fits(product.name):
+            by_name.setdefault(product.name, []).append(product)
+    ordered = sorted(by_name.items(), key=lambda item: (_cheapest(item[1]), item[0]))
+    return [option(_gpu_label(name, sold), name) for name, sold in ordered]
+
+
+def template_options(templates: Iterable[Template]) -> list[Block]:
+    ordered = sorted(templates, key=lambda t: (_CHANNELS.get(t.channel, 2), t.name.casefold(), t.id))
+    by_id = {template.id: template for template in ordered if _fits(template.id)}
+    return [option(_template_label(template), template.id) for template in by_id.values()]
+
+
+def region_options(clusters: Iterable[Cluster]) -> list[Block]:
+    by_code = {region_word(cluster): cluster.name for cluster in sorted(clusters, key=lambda c: c.name)}
+    return [option(name, code) for code, name in by_code.items() if _fits(code)]
+
+
+def region_word(cluster: Cluster) -> str:
+    """What people type: `US-CA-06` of `US-CA-06 (California)`."""
+    return cluster.name.split(" (", 1)[0].strip()
+
+
+def chosen_gpu(typed: str | None, products: Iterable[Product]) -> tuple[str | None, str | None]:
+    """The product's name, or what is wrong with what was typed."""
+    if typed is None:
+        return None, None
+    try:
+        return match_gpu(typed, [product.name for product in products if _fits(product.name)]), None
+    except CatalogError as fault:
+        return None, str(fault)
+
+
+def chosen_template(typed: str | None, templates: Sequence[Template]) -> str | None:
+    """The template's id; what was typed, where memory has no such template: Novita may have it."""
+    if typed is None:
+        return None
+    try:
+        return match_template(typed, templates).id
+    except CatalogError:
+        return typed
+
+
+def chosen_regions(typed: Sequence[str], clusters: Sequence[Cluster]) -> tuple[list[str], list[str]]:
+    """The regions as they are offered, each once, and what is wrong with the others."""
+    known = [cluster for cluster in clusters if _fits(region_word(cluster))]
+    words: dict[str, None] = {}
+    faults = []
+    for region in typed:
+        try:
+            words[region_word(match_region(region, known))] = None
+        except CatalogError as fault:
+            faults.append(str(fault))
+    return list(words), faults
+
+
+def offered(options: list[Block], chosen: Iterable[str]) -> tuple[list[Block], list[Block]]:
+    """At most as many options as Slack takes, the chosen ones among them; and the chosen ones in their order."""
+    by_value = {item["value"]: item for item in options}
+    picked = [by_value.get(value) or option(f"{value} (as typed)", value) for value in chosen]
+    values = {item["value"] for item in picked}
+    others = [item for item in options if item["value"] not in values][: MOST_OPTIONS - len(picked)]
+    kept = {item["value"] for item in others} | values
+    in_order = [item for item in options if item["value"] in kept]
+    return [item for item in picked if item["value"] not in by_value] + in_order, picked
+
+
+def _fits(value: str) -> bool:
+    return 0 < len(value) <= MOST_VALUE
+
+
+def _cheapest(sold: Iterable[Product]) -> Decimal:
+    prices = [p.usd_per_gpu_hour for p in sold if p.available and p.usd_per_gpu_hour is not None]
+    return min(prices, default=_NONE_FREE)
+
+
+def _gpu_label(name: str, sold: list[Product]) -> str:
+    prices = []
+    for mode, word in BILLING_MODES.items():
+        cheapest = _cheapest(product for product in sold if product.billing_mode is mode)
+        if cheapest != _NONE_FREE:
+            prices.append(f"{word} {rate(cheapest)}")
+    return " · ".join([plain(name, 40), *(prices or ["none free now"])])
+
+
+def _template_label(template: Template) -> str:
+    name = plain(template.name, 55) or template.id
+    return name if template.channel in ("official", "") else f"{name} · {plain(template.channel, 12)}"

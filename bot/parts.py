@@ -1,0 +1,134 @@
+"""The parts of the service, each made from its settings. Nothing here runs yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from pydantic import SecretStr
+
+from bot.catalog import Catalog
+from bot.novita.client import NovitaClient
+from bot.novita.limits import Limits
+from bot.operations import Defaults, Operations
+from bot.settings import Settings
+from bot.sinks.webhook import WebhookSink
+from bot.slack.assembly import Access, SlackSide
+from bot.timings import Timings
+from bot.web.security import Inbound
+from storage.database import migrate, open_database
+from storage.store.store import Store, make_store
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+VERSION = version("novita-gpu-bot")
+
+
+def timings_of(settings: Settings) -> Timings:
+    return replace(
+        Timings(),
+        startup_timeout=settings.instance_startup_timeout,
+        slow_poll=settings.instance_poll_interval,
+    )
+
+
+async def open_store(settings: Settings, timings: Timings, clock: Clock, stack: AsyncExitStack) -> Store:
+    """Migrated, and closed with the stack. Raises storage.errors.StorageError."""
+    url = settings.database_url.get_secret_value()
+    if await migrate(url):
+        log.info("database_migrated")
+    database = await open_database(url)
+    stack.push_async_callback(database.close)
+    store = make_store(database, clock, lease=timings.lease, card_gap=timings.card_gap)
+    await store.targets.enable_all()
+    return store
+
+
+def novita_client(settings: Settings, clock: Clock) -> NovitaClient:
+    limits = Limits(
+        timeout=settings.api_timeout,
+        max_retries=settings.max_retries,
+        retry_delay=settings.retry_delay,
+        breaker_threshold=settings.circuit_breaker_threshold,
+        breaker_timeout=settings.circuit_breaker_timeout,
+        calls_per_minute=settings.novita_rate_limit,
+    )
+    return NovitaClient(
+        base_url=settings.novita_api_base_url, api_key=settings.novita_api_key, clock=clock, limits=limits
+    )
+
+
+def catalog(settings: Settings, novita: Any, clock: Clock) -> Catalog:
+    return Catalog(
+        novita, clock=clock, product_ttl=settings.product_cache_ttl, template_ttl=settings.template_cache_ttl
+    )
+
+
+def operations(  # noqa: PLR0913 - what it is made of
+    settings: Settings,
+    *,
+    store: Store,
+    catalog: Catalog,
+    novita: Any,
+    clock: Clock,
+    wake: Callable[[], None],
+) -> Operations:
+    defaults = Defaults(
+        region=settings.default_region,
+        gpu_count=settings.default_gpu_count,
+        disk_gb=settings.default_rootfs_size,
+        template=settings.default_template,
+        billing_mode=settings.default_billing_mode,
+    )
+    return Operations(
+        store=store,
+        catalog=catalog,
+        novita=novita,
+        clock=clock,
+        defaults=defaults,
+        admins=frozenset(settings.admin_users),
+        wake=wake,
+    )
+
+
+def slack_side(
+    settings: Settings, operations: Operations, catalog: Catalog, clock: Clock
+) -> SlackSide | None:
+    """None: not configured."""
+    if settings.slack_bot_token is None:
+        return None
+    access = Access(
+        bot_token=settings.slack_bot_token.get_secret_value(),
+        app_token=plain(settings.slack_app_token),
+        signing_secret=plain(settings.slack_signing_secret),
+        api_base_url=settings.slack_api_base_url,
+    )
+    return SlackSide(access, operations, catalog, clock=clock)
+
+
+def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
+    return WebhookSink(
+        secret=plain(settings.webhook_secret),
+        timeout=settings.webhook_timeout,
+        user_agent=f"novita-gpu-bot/{VERSION}",
+        clock=clock,
+    )
+
+
+def inbound(settings: Settings) -> Inbound:
+    return Inbound(
+        api_keys=settings.api_keys,
+        request_size_limit=settings.request_size_limit,
+        cors_origin=settings.cors_origin,
+        cors_methods=settings.cors_methods,
+    )
+
+
+def plain(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -1,0 +1,56 @@
+"""Turns what is raised while a request is handled into answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.errors import BotError
+from bot.web.errors import Fault, answer, fault, invalid, told
+
+_CLEARER = {
+    "Not Found": "There is nothing at this address; /docs lists what there is.",
+    "Method Not Allowed": "This address does not take that method.",
+    "There was an error parsing the body": "body: is not JSON",
+}
+"""In place of the framework's own words."""
+
+
+class Refused(HTTPException):
+    """Raised where a route finds a fault. An HTTPException: while a body is read only those get through."""
+
+    def __init__(self, refusal: Fault) -> None:
+        super().__init__(refusal.status_code, refusal.message)
+        self.fault = refusal
+
+
+def install_handlers(app: FastAPI, clock: Callable[[], datetime]) -> None:
+    async def tell(request: Request, error: Exception) -> Response:
+        found = _fault_of(error)
+        if found is None:
+            raise error
+        return answer(found, request.scope, clock())
+
+    for kind in (BotError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, tell)
+
+
+def _fault_of(error: Exception) -> Fault | None:
+    match error:
+        case BotError():
+            return told(error)
+        case RequestValidationError():
+            return invalid(error.errors())
+        case Refused():
+            return error.fault
+        case HTTPException():
+            headers = dict(error.headers or {})
+            return fault(error.status_code, _CLEARER.get(error.detail, error.detail), **headers)
+        case _:
+            return None

@@ -1,0 +1,253 @@
+"""What REST takes and gives. Names are camelCase outside, unknown fields of a request are ignored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+from storage.cloud import BillingMode
+from storage.records import Reason, State
+
+NAME_PATTERN = r"^[A-Za-z0-9_-]+$"
+_TEXT_PATTERN = r"^[^\x00-\x1f\x7f]*[A-Za-z0-9][^\x00-\x1f\x7f]*$"
+_URL_PATTERN = r"^[hH][tT][tT][pP][sS]?://[^\x00-\x20\x7f-\uffff]+$"
+_NOT_A_URL = "must be an http or https URL with a host and without user and password"
+
+
+def only(pattern: str, sentence: str) -> Callable[[str], str]:
+    """A check that says in words what a pattern would say in signs."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(sentence)
+        return text
+
+    return check
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 2.0 is as good as 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _template(value: object) -> object:
+    number = _whole(value)
+    # A bool is an int to Python, but none to whoever writes JSON.
+    return str(number) if isinstance(number, int) and not isinstance(number, bool) else value
+
+
+def _split(values: object) -> object:
+    """`?status=a,b` says the same as `?status=a&status=b`."""
+    if not isinstance(values, list):
+        return values
+    return [word for value in values for word in str(value).split(",")]
+
+
+def _http_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        sound = bool(url.hostname) and url.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not re.fullmatch(_URL_PATTERN, text) or "@" in url.netloc:
+        raise ValueError(_NOT_A_URL)
+    return text
+
+
+def _utc_milliseconds(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=100, json_schema_extra={"pattern": NAME_PATTERN}),
+    AfterValidator(only(NAME_PATTERN, "may have letters, digits, - and _ only")),
+]
+Text = Annotated[
+    str,
+    Field(min_length=1, max_length=200, json_schema_extra={"pattern": _TEXT_PATTERN}),
+    AfterValidator(
+        only(_TEXT_PATTERN, "must have a letter or a digit, all on one line without control characters")
+    ),
+]
+TemplateRef = Annotated[
+    Text,
+    BeforeValidator(_template),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": 200, "pattern": _TEXT_PATTERN},
+                {"type": "integer", "minimum": 0, "maximum": 10**18},
+            ]
+        }
+    ),
+]
+WebhookUrl = Annotated[
+    str,
+    Field(max_length=2_000, json_schema_extra={"pattern": _URL_PATTERN}),
+    AfterValidator(_http_url),
+]
+GpuCount = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, le=8)]
+DiskGb = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=10, le=6_144)]
+
+Time = Annotated[
+    datetime,
+    PlainSerializer(_utc_milliseconds),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+UsdPerHour = Annotated[Decimal, PlainSerializer(float, return_type=float)]
+
+
+class CreateIn(BaseModel):
+    """A number in place of `templateId` is read as text; null is the same as leaving a field out."""
+
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+
+    name: Name = Field(description="Names may repeat.", examples=["my-training"])
+    product_name: Text = Field(
+        description="A product's name or an unambiguous part of it.", examples=["RTX 4090 24GB"]
+    )
+    template_id: TemplateRef | None = Field(
+        None,
+        description="Id or name. Left out: DEFAULT_TEMPLATE, where that is set.",
+        examples=["pytorch-jupyter"],
+    )
+    gpu_num: GpuCount | None = Field(None, description="Left out: DEFAULT_GPU_COUNT.")
+    rootfs_size: DiskGb | None = Field(
+        None, description="GB of container disk. Left out: DEFAULT_ROOTFS_SIZE."
+    )
+    region: Text | None = Field(
+        None,
+        description="Preferred, not required: the others follow. Left out: DEFAULT_REGION.",
+        examples=["CN-HK-01"],
+    )
+    webhook_url: WebhookUrl | None = Field(
+        None, description="Checked for its form, but not told yet: only the configured WEBHOOK_URL is."
+    )
+    billing_mode: BillingMode | None = Field(None, description="Left out: DEFAULT_BILLING_MODE.")
+
+
+class ListQuery(BaseModel):
+    status: Annotated[list[State], BeforeValidator(_split)] = Field(
+        [], description="One or several, also as a comma list. Deleted ones are listed only when asked for."
+    )
+    limit: int = Field(50, ge=1, le=100)
+    offset: int = Field(0, ge=0, le=10**9)
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class CreatedOut(_Out):
+    instance_id: str
+    status: State
+    message: str
+    estimated_ready_time: Time
+
+
+class PortMapping(_Out):
+    port: int
+    endpoint: str
+    type: str
+
+
+class ConnectionDetails(_Out):
+    """All three keys are always there, null where the image has none. Without passwords and tokens."""
+
+    ssh: str | None = None
+    jupyter: str | None = None
+    web_terminal: str | None = None
+
+
+class FailureOut(_Out):
+    code: str
+    message: str
+
+
+class InstanceOut(_Out):
+    """Every key is always there; null says that there is nothing, or nothing yet."""
+
+    id: str
+    name: str
+    status: State
+    product_name: str = Field(description="As asked for, until a product is chosen.")
+    gpu_num: int
+    region: str = Field(description="The preferred one, until one is chosen.")
+    template_id: str | None
+    image: str | None = Field(description="Where it was made from an image in place of a template.")
+    rootfs_size: int = Field(description="GB")
+    billing_mode: BillingMode
+    price_per_hour: UsdPerHour | None = Field(description="USD for the whole instance; null until chosen.")
+    port_mappings: list[PortMapping]
+    connection_details: ConnectionDetails | None = Field(
+        description="An object whenever the status is running."
+    )
+    requester: str | None = Field(description="Slack user id; null: it came by REST.")
+    created_at: Time
+    ready_at: Time | None = Field(description="When it was usable for the first time.")
+    updated_at: Time
+    reclaim_at: Time | None = Field(description="When Novita takes a spot instance back, as announced.")
+    reason: Reason | None = Field(description="Why it changed, where nobody asked for that.")
+    error: FailureOut | None
+    novita_instance_id: str | None
+    novita_status: str | None = Field(description="Novita's own word.")
+
+
+class InstanceListOut(_Out):
+    instances: list[InstanceOut]
+    total: int
+    limit: int
+    offset: int
+
+
+class HealthOut(_Out):
+    status: Literal["healthy", "unhealthy"]
+    timestamp: Time
+    uptime: float = Field(description="Seconds")
+    version: str
+    dependencies: dict[str, Literal["healthy", "unhealthy"]]
+    services: dict[str, Literal["up", "down"]]
+    unhealthy_since: dict[str, Time] = Field(description="Of those that are unhealthy.")
+
+
+class ReadyOut(_Out):
+    status: Literal["ready", "starting", "stopping", "database"] = Field(
+        description="Anything but ready says what is in the way."
+    )
+
+
+class DetailOut(_Out):
+    field: str
+    reason: str
+
+
+class ErrorDetails(_Out):
+    code: str
+    message: str
+    details: list[DetailOut] | None = None
+    timestamp: Time
+    request_id: str
+    correlation_id: str | None = None
+    retryable: Literal[True] | None = Field(None, description="The same request may succeed later.")
+    retry_after: int | None = Field(None, description="Seconds")
+
+
+class ErrorOut(_Out):
+    error: ErrorDetails

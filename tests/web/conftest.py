@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from bot.web.api import build_api
+from bot.web.health import Health
+from bot.web.security import Inbound
+from tests.fakes.operations import FakeOperations
+from tests.samples import NOW
+
+BODY = {"name": "my-train", "productName": "RTX 4090 24GB", "templateId": "pytorch-jupyter"}
+
+
+@dataclass(kw_only=True)
+class Rest:
+    """The API with fakes behind it, and a caller on the same machine in front of it."""
+
+    app: FastAPI
+    operations: FakeOperations
+    health: Health
+    http: httpx.AsyncClient
+    now: datetime = NOW
+
+    async def create(self, **fields: Any) -> httpx.Response:
+        """A sound request with these fields changed; None leaves one out."""
+        body = {name: value for name, value in {**BODY, **fields}.items() if value is not None}
+        return await self.http.post("/api/instances", json=body)
+
+
+Build = Callable[..., Awaitable[Rest]]
+
+
+@pytest.fixture
+async def build() -> AsyncIterator[Build]:
+    """Builds the API with other settings than `rest` has."""
+    async with AsyncExitStack() as stack:
+
+        async def make(
+            *,
+            operations: FakeOperations | None = None,
+            caller: tuple[str, int] | None = ("127.0.0.1", 40_000),
+            base_url: str = "http://localhost:3000",
+            slack_channel: str | None = None,
+            slack_handler: Any = None,
+            **inbound: Any,
+        ) -> Rest:
+            asked = operations or FakeOperations()
+            health = Health(version="1.2.3", started_at=NOW)
+            app = build_api(
+                asked,
+                health,
+                clock=lambda: rest.now,
+                inbound=Inbound(**{"api_keys": (), "request_size_limit": 1_024, **inbound}),
+                slack_channel=slack_channel,
+                slack_handler=slack_handler,
+            )
+            transport = httpx.ASGITransport(app=app, client=caller)
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=base_url))
+            rest = Rest(app=app, operations=asked, health=health, http=http)
+            return rest
+
+        yield make
+
+
+@pytest.fixture
+async def rest(build: Build) -> Rest:
+    return await build()
