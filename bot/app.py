@@ -54,7 +54,7 @@ async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings, timings=timings or parts.timings_of(settings), wrap=wrap) as port:
-        log.info("ready", port=port, version=parts.VERSION)
+        log.info("ready", port=port, version=parts.bot_version())
         await stop.wait()
         log.info("stopping")
     log.info("stopped")
@@ -204,7 +204,7 @@ class _Service:
         )
 
     def _make_health(self) -> Health:
-        health = Health(version=parts.VERSION, started_at=utc_now())
+        health = Health(version=parts.bot_version(), started_at=utc_now())
         health.dependencies = {
             "novitaApi": lambda: self._novita_client.health.unhealthy_since,
             DATABASE: lambda: self._jobs.failing_since("reconcile"),

@@ -109,11 +109,10 @@ class Deliveries:
 
     async def idle(self) -> None:
         """Returns when nothing is in flight and nothing more is due."""
-        while self._cards.tokens() or self._sends.tokens() or self._ended:
+        while self._is_looking() or self._cards.tokens() or self._sends.tokens():
             await self._cards.idle()
             await self._sends.idle()
-            if self._looking is not None:
-                await asyncio.wait([self._looking])
+            await self._looked()
 
     async def drain(self, within: timedelta) -> None:
         """For the end of the service: nothing is begun any more, what is in flight has so long to end.
@@ -124,8 +123,7 @@ class Deliveries:
         async with self._leasing:
             pass  # what is being leased just now is in flight then
         await asyncio.gather(self._cards.drain(within), self._sends.drain(within))
-        if self._looking is not None:
-            await asyncio.wait([self._looking])
+        await self._looked()
 
     async def _start(
         self,
@@ -239,15 +237,23 @@ class Deliveries:
             log.warning("target.disabled", target=_shown_target(delivery), reason=reason)
 
     def _look_again(self) -> None:
-        self._ended = not self._stopping
-        if self._looking is None or self._looking.done():
+        """Soon, in a task of its own: whoever asks still holds a place among those at work."""
+        self._ended = True
+        if not self._is_looking():
             self._looking = asyncio.create_task(self._look())
+
+    def _is_looking(self) -> bool:
+        return self._looking is not None and not self._looking.done()
 
     async def _look(self) -> None:
         while self._ended:
             await asyncio.sleep(_LOOK_AGAIN_AFTER)
             self._ended = False
             await _guarded(self.deliver_once())
+
+    async def _looked(self) -> None:
+        if self._looking is not None:
+            await asyncio.wait([self._looking])
 
 
 async def _guarded(work: Awaitable[T], **row: str) -> T | Later:

@@ -14,7 +14,9 @@ from bot.lifecycle import Moment
 from storage.cloud import Details, Phase
 from storage.records import EventKind, Failure, Instance, NewEvent, Outcome, Wish
 
-_PASSING_CODES = frozenset({"CONFLICT", "CLUSTER_STATUS", "NODE_STATUS", "DEPENDENT_RESOURCE_STATE"})
+_PASSING_CODES = frozenset(
+    {"INVALID_STATE_CHANGE", "CONFLICT", "CLUSTER_STATUS", "NODE_STATUS", "DEPENDENT_RESOURCE_STATE"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +94,8 @@ def _again(i: Instance, outcome: Outcome, failure: Failure, m: Moment, retry_aft
 
 
 def _may_pass(error: NovitaRefused) -> bool:
-    """`invalid state change` may be a matter of moments, or the change may have happened all the same."""
-    in_between = "invalid state change" in str(error).casefold() or error.code in _PASSING_CODES
-    return in_between or isinstance(error, BadCredentials)
+    """An invalid state change may be a matter of moments, or the change may have happened all the same."""
+    return error.code in _PASSING_CODES or isinstance(error, BadCredentials)
 
 
 def _refusal(i: Instance, failure: Failure, now: datetime) -> NewEvent:

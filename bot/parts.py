@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -27,7 +28,11 @@ from storage.store.store import Store, make_store
 log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
-VERSION = version("novita-gpu-bot")
+
+
+@cache
+def bot_version() -> str:
+    return version("novita-gpu-bot")
 
 
 def timings_of(settings: Settings) -> Timings:
@@ -116,7 +121,7 @@ def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
     return WebhookSink(
         secret=plain(settings.webhook_secret),
         timeout=settings.webhook_timeout,
-        user_agent=f"novita-gpu-bot/{VERSION}",
+        user_agent=f"novita-gpu-bot/{bot_version()}",
         clock=clock,
     )
 

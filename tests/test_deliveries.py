@@ -262,6 +262,29 @@ async def test_410_ends_the_target_and_all_that_waits_for_it(bench):
     assert (disabled.address, disabled.reason) == (HOOK, "wants no more")
 
 
+async def test_a_replay_that_fails_leaves_the_target_disabled_and_is_told_once(bench):
+    bench.webhooks.say(HOOK, *[Gone(reason="wants no more", status_code=410)] * 2)
+    await bench.happens(1, hook())
+    with capture_logs() as logs:
+        await bench.run()
+        await bench.store.deliveries.replay((await bench.row()).id)
+        await bench.run()
+    assert bench.tries() == 2
+    assert (await bench.row()).state is DeliveryState.DEAD
+    assert [entry["event"] for entry in logs].count("target.disabled") == 1
+
+
+async def test_a_replay_that_succeeds_enables_the_target(bench):
+    bench.webhooks.say(HOOK, Gone(reason="wants no more", status_code=410))
+    await bench.happens(1, hook())
+    await bench.run()
+    await bench.store.deliveries.replay((await bench.row()).id)
+    await bench.run()
+    await bench.happens(2, hook())
+    await bench.run()
+    assert {row.state for row in await bench.rows()} == {DeliveryState.DELIVERED}
+
+
 async def test_nothing_but_failures_for_120_hours_ends_the_target(bench):
     bench.webhooks.say(HOOK, *[LATER] * 3)
     await bench.happens(1, hook())
@@ -581,6 +604,26 @@ async def test_what_takes_too_long_is_cancelled_and_sent_again_by_whoever_comes_
     assert await bench.run(successor) == 1
     first, second = (delivery for _, delivery in bench.webhooks.calls)
     assert first.event.id == second.event.id
+
+
+async def test_what_is_being_leased_when_the_end_comes_is_still_sent(bench, monkeypatch):
+    leased, gate = asyncio.Event(), asyncio.Event()
+    lease_due = bench.store.deliveries.lease_due
+
+    async def lease_slowly(limit):
+        rows = await lease_due(limit)
+        leased.set()
+        await gate.wait()
+        return rows
+
+    monkeypatch.setattr(bench.store.deliveries, "lease_due", lease_slowly)
+    await bench.happens(1, hook())
+    looking = asyncio.ensure_future(bench.deliveries.deliver_once())
+    await asyncio.wait_for(leased.wait(), 5)
+    draining = asyncio.ensure_future(bench.deliveries.drain(seconds(5)))
+    gate.set()
+    await asyncio.gather(looking, draining)
+    assert (await bench.row()).state is DeliveryState.DELIVERED
 
 
 async def test_draining_when_nothing_was_ever_sent_ends_at_once(bench):

@@ -80,7 +80,7 @@ def test_a_refused_stop_is_told_and_the_machine_runs_on():
 @pytest.mark.parametrize(
     "error",
     [
-        NovitaRefused("Invalid state change from starting.", code="REQUEST"),
+        NovitaRefused("Invalid state change from starting.", code="INVALID_STATE_CHANGE"),
         NovitaRefused("Busy.", code="CONFLICT"),
         BadCredentials("Bad key."),
     ],

@@ -55,7 +55,7 @@ def acted(i: Instance, verb: Wish, *, nothing_to_do: bool = False) -> Message:
     """`nothing_to_do`: it was so already, or is on its way there."""
     if nothing_to_do:
         _, word = wording.STATES[i.state]
-        return _said(f":information_source: {bold(i.name)}: {word.lower()} already, nothing to do.")
+        return _said(f":information_source: {bold(i.name)} is {word.lower()} already. Nothing to do.")
     doing, then = _WISHED[verb]
     return _said(f":hourglass_flowing_sand: {doing} {bold(i.name)}. {then}")
 

@@ -37,8 +37,9 @@ def _facts(i: Instance, now: datetime) -> Iterator[str]:
     yield f"*GPU*\n{wording.gpus(i)}"
     if (place := wording.region(i)) is not None:
         yield f"*Region*\n{place}"
-    price = wording.price(i)
-    yield f"*Price*\n{', '.join(filter(None, (price, wording.billing_mode(i))))}"
+    if (price := wording.price(i)) is not None:
+        yield f"*Price*\n{price}"
+    yield f"*Billing*\n{wording.billing_mode(i)}"
     if i.usable_at is not None:
         yield f"*Started*\n{date(i.usable_at)}"
     if i.bound_at is not None:

@@ -83,7 +83,7 @@ def chosen_regions(typed: Sequence[str], clusters: Sequence[Cluster]) -> tuple[l
 
 
 def offered(options: list[Block], chosen: Iterable[str]) -> tuple[list[Block], list[Block]]:
-    """At most as many options as Slack takes, the chosen ones among them; and the chosen ones in their order."""
+    """As many options as Slack takes, the chosen ones among them; and the chosen ones in their order."""
     by_value = {item["value"]: item for item in options}
     picked = [by_value.get(value) or option(f"{value} (as typed)", value) for value in chosen]
     values = {item["value"] for item in picked}

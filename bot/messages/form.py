@@ -37,7 +37,7 @@ def create_form(  # noqa: PLR0913 - what the form offers, one argument a kind
     private: str = "",
     error: str | None = None,
 ) -> dict[str, Any]:
-    """A modal. Empty `products`, `templates` or `clusters`: not known yet, so that one types instead of choosing.
+    """A modal. Empty `products`, `templates` or `clusters`: not known yet, so one types instead of choosing.
 
     `filled`: what was typed so far. `private`: handed back when it is sent; 3,000 characters at most.
     `error`: what is wrong as a whole, in plain text.

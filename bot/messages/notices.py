@@ -15,7 +15,7 @@ from bot.messages import buttons, wording
 from bot.messages.blocks import Message, actions, message, section
 from bot.messages.mrkdwn import bold, clean, code, date, duration, mention, rate, usd
 from storage.cloud import BillingMode
-from storage.records import CreateRequest, Event, EventKind, Instance, Reason, Wish
+from storage.records import CreateRequest, Event, EventKind, Failure, Instance, Reason, Wish
 
 _NO_STOCK = frozenset({"INSUFFICIENT_RESOURCE", "NO_AVAILABLE_PRODUCTS", "MIGRATE_INSUFFICIENT_RESOURCE"})
 _NO_MONEY = frozenset(
@@ -27,7 +27,7 @@ _MOST_COMMAND = 1800
 def notice(event: Event) -> Message:
     """The same for the same event, whenever it is rendered."""
     headline, *details = _sentences(event)
-    text = f"{_address(event)}{headline}"
+    text = f"{_address(event, headline)}{headline}"
     shown = "\n".join([text, *details])
     return message(text, section(shown, block_id="notice"), _row(event))
 
@@ -38,10 +38,11 @@ def _row(event: Event) -> dict[str, object] | None:
     return actions([buttons.connect(event.instance)], block_id="gpu:notice")
 
 
-def _address(event: Event) -> str:
-    """Who is called: the requester, and whoever asked for what ended here."""
+def _address(event: Event, headline: str) -> str:
+    """Who is called: the requester, and whoever asked for what ended here; nobody twice."""
     people = dict.fromkeys([event.instance.requester, event.fact.actor])
-    called = [mention(person) for person in people if person is not None]
+    mentions = [mention(person) for person in people if person is not None]
+    called = [person for person in mentions if person not in headline]
     return f"{' '.join(called)} " if called else ""
 
 
@@ -88,18 +89,18 @@ def _failed(event: Event) -> Iterator[str]:
     yield f":x: {bold(i.name)} failed."
     if error is not None:
         yield wording.failure(error)
-    yield _money_after_failure(event)
+    yield _money_after_failure(event, error)
     yield f"{_advice(error.code if error else '')} {code(again_command(i.request), _MOST_COMMAND)}"
 
 
-def _money_after_failure(event: Event) -> str:
+def _money_after_failure(event: Event, error: Failure | None) -> str:
     i = event.instance
     if i.wish is Wish.REMOVE:
         return f"{wording.MONEY_STOPS} {_cost(event, 'So far it cost')}"
     if i.novita_id is not None:
         return f"Its GPU is still there and may bill. Remove it with {wording.command('delete', i)}."
-    if i.error is not None and i.error.code == "UNCONFIRMED":
-        return "If its GPU turns up after all, it is removed, and I will tell you what it cost."
+    if error is not None and error.code == "UNCONFIRMED":
+        return "Should its GPU turn up after all, it is removed, and I say so here."
     return "No GPU was rented, and nothing is billed."
 
 
@@ -136,7 +137,7 @@ def _stopped(event: Event) -> Iterator[str]:
         yield f":x: {bold(i.name)} did not start."
     else:
         by_wish = fact.reason is None and fact.verb is Wish.STOP
-        who = f" by {mention(fact.actor)}" if by_wish else ""
+        who = f" {wording.by_whom(fact.actor)}" if by_wish else ""
         yield f":black_square_for_stop: {bold(i.name)} was stopped{who}."
     if fact.error is not None:
         yield wording.failure(fact.error)
@@ -148,7 +149,7 @@ def _stopped(event: Event) -> Iterator[str]:
 
 def _deleted(event: Event) -> Iterator[str]:
     i, fact = event.instance, event.fact
-    who = f" by {mention(fact.actor)}" if fact.reason is None else ""
+    who = f" {wording.by_whom(fact.actor)}" if fact.reason is None else ""
     yield f":wastebasket: {bold(i.name)} was deleted{who}."
     if fact.reason is not None:
         yield wording.REASONS[fact.reason]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.grammar.commands import SLASH
-from bot.messages.mrkdwn import clean, code, date, rate
+from bot.messages.mrkdwn import clean, code, date, mention, rate
 from storage.cloud import BillingMode
 from storage.records import Failure, Instance, Reason, State, Wish
 
@@ -43,6 +43,9 @@ DONE = {
 MONEY_STOPS = "The GPU is being removed so that it bills no longer."
 
 
+_ENDS = (".", "!", "?", "…")
+
+
 def state_line(i: Instance) -> str:
     """Emoji and word: colour alone says nothing to many."""
     emoji, word = STATES[i.state]
@@ -76,12 +79,17 @@ def summary(i: Instance) -> str:
 
 
 def failure(error: Failure) -> str:
-    return f"{code(error.code, 60)} {clean(error.message, 600)}"
+    message = clean(error.message, 600)
+    return f"{code(error.code, 60)}: {message if message.endswith(_ENDS) else f'{message}.'}"
 
 
 def failure_in_short(error: Failure) -> str:
     """For a line among many."""
-    return f"{code(error.code, 60)} {clean(error.message, 120)}"
+    return f"{code(error.code, 60)}: {clean(error.message, 120)}"
+
+
+def by_whom(user_id: str | None) -> str:
+    return "through the REST API" if user_id is None else f"by {mention(user_id)}"
 
 
 def command(verb: str, i: Instance) -> str:

@@ -47,12 +47,14 @@ class SlackSink:
         clock: Callable[[], datetime],
         pace: SlackPace | None = None,
         timeout: timedelta = timedelta(seconds=15),
+        bot_user_id: str | None = None,
     ) -> None:
-        """`timeout`: of one call, without the wait for our turn."""
+        """`timeout`: of one call, without the wait for our turn. `bot_user_id`: who is to be invited."""
         self._client = client
         self._clock = clock
         self._pace = pace or SlackPace(clock)
         self._timeout = timeout
+        self._bot_user_id = bot_user_id
         self._health = Health("slack", clock)
 
     @property
@@ -169,7 +171,7 @@ class SlackSink:
 
     async def _explain(self, response_url: str, channel: str) -> None:
         """How to invite the bot, to whoever typed the command. Tried once: the card itself has arrived."""
-        message = not_in_channel(channel)
+        message = not_in_channel(channel, bot=self._bot_user_id)
         hook = AsyncWebhookClient(response_url, session=self._client.session, retry_handlers=[])
         hook.proxy = self._client.proxy  # the way out that the client uses, not what the environment says
         try:

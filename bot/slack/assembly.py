@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 import aiohttp
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
@@ -62,7 +64,7 @@ class SlackSide:
     async def start(self) -> None:
         """Raises nothing: Slack may be down. Who we are is asked again at the first command then."""
         with contextlib.suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
-            await self._workspace.authorize()
+            await self._workspace.identity()
         if self._socket_mode is not None:
             await self._socket_mode.start(within=_CONNECT_WITHIN)
 
@@ -79,9 +81,20 @@ class SlackSide:
         return None if self._socket_mode is None else self._socket_mode.unhealthy_since()
 
     def _bolt_app(self, access: Access) -> AsyncApp:
+        async def authorize() -> AuthorizeResult:  # a method's `self` would confuse Bolt
+            return await self._workspace.identity()
+
         return AsyncApp(
+            logger=_quiet_logger(),
             client=self.client,
-            authorize=self._workspace.authorize,
+            authorize=authorize,
             signing_secret=access.signing_secret or "",
             request_verification_enabled=access.signing_secret is not None,
         )
+
+
+def _quiet_logger() -> logging.Logger:
+    """Bolt warns of things that are meant so, such as a client with a token beside `authorize`."""
+    logger = logging.getLogger("bot.slack.bolt")
+    logger.setLevel(logging.ERROR)
+    return logger

@@ -162,7 +162,7 @@ async def _acknowledge(ack: AsyncAck) -> None:
     await ack()
 
 
-async def _acknowledge_error(error: Exception) -> BoltResponse:
-    """Bolt's own failures, and listeners that raised: acknowledged, and in the log with the reason."""
-    log.error("bolt_failed", exc_info=error)
-    return BoltResponse(status=200, body="")
+async def _acknowledge_error(error: Exception, body: Mapping[str, Any]) -> BoltResponse:
+    """Bolt's own failures, such as Slack not saying who we are: told where an ack can carry a text."""
+    answer = _unexpected(error)
+    return BoltResponse(status=200, body=json.dumps(answer) if "command" in body else "")

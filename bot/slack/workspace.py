@@ -7,13 +7,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 
 class Workspace:
-    """One bot token, one workspace. `authorize` is what Bolt asks before each listener."""
+    """One bot token, one workspace. Bolt asks for the identity before each listener."""
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
         self._identity: AuthorizeResult | None = None
 
-    async def authorize(self, **_: object) -> AuthorizeResult:
+    async def identity(self) -> AuthorizeResult:
         """Raises SlackApiError (a bad token among them) or what the transport raises."""
         if self._identity is None:
             answer = await self._client.auth_test()
@@ -23,4 +23,4 @@ class Workspace:
         return self._identity
 
     async def team_id(self) -> str:
-        return (await self.authorize()).team_id or ""
+        return (await self.identity()).team_id or ""

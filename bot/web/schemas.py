@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -70,6 +71,11 @@ def _http_url(text: str) -> str:
     return text
 
 
+def _words(kind: type[StrEnum]) -> WithJsonSchema:
+    """Described by its words alone: what the enum says about itself is for who reads the code."""
+    return WithJsonSchema({"type": "string", "enum": [word.value for word in kind]})
+
+
 def _utc_milliseconds(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -103,8 +109,12 @@ WebhookUrl = Annotated[
     Field(max_length=2_000, json_schema_extra={"pattern": _URL_PATTERN}),
     AfterValidator(_http_url),
 ]
-GpuCount = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, le=8)]
-DiskGb = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=10, le=6_144)]
+GpuCount = Annotated[int, Field(strict=True, ge=1, le=8), BeforeValidator(_whole)]
+DiskGb = Annotated[int, Field(strict=True, ge=10, le=6_144), BeforeValidator(_whole)]
+
+Status = Annotated[State, _words(State)]
+Billing = Annotated[BillingMode, _words(BillingMode)]
+Why = Annotated[Reason, _words(Reason)]
 
 Time = Annotated[
     datetime,
@@ -140,11 +150,11 @@ class CreateIn(BaseModel):
     webhook_url: WebhookUrl | None = Field(
         None, description="Checked for its form, but not told yet: only the configured WEBHOOK_URL is."
     )
-    billing_mode: BillingMode | None = Field(None, description="Left out: DEFAULT_BILLING_MODE.")
+    billing_mode: Billing | None = Field(None, description="Left out: DEFAULT_BILLING_MODE.")
 
 
 class ListQuery(BaseModel):
-    status: Annotated[list[State], BeforeValidator(_split)] = Field(
+    status: Annotated[list[Status], BeforeValidator(_split)] = Field(
         [], description="One or several, also as a comma list. Deleted ones are listed only when asked for."
     )
     limit: int = Field(50, ge=1, le=100)
@@ -157,7 +167,7 @@ class _Out(BaseModel):
 
 class CreatedOut(_Out):
     instance_id: str
-    status: State
+    status: Status
     message: str
     estimated_ready_time: Time
 
@@ -186,14 +196,14 @@ class InstanceOut(_Out):
 
     id: str
     name: str
-    status: State
+    status: Status
     product_name: str = Field(description="As asked for, until a product is chosen.")
     gpu_num: int
     region: str = Field(description="The preferred one, until one is chosen.")
     template_id: str | None
     image: str | None = Field(description="Where it was made from an image in place of a template.")
     rootfs_size: int = Field(description="GB")
-    billing_mode: BillingMode
+    billing_mode: Billing
     price_per_hour: UsdPerHour | None = Field(description="USD for the whole instance; null until chosen.")
     port_mappings: list[PortMapping]
     connection_details: ConnectionDetails | None = Field(
@@ -204,7 +214,7 @@ class InstanceOut(_Out):
     ready_at: Time | None = Field(description="When it was usable for the first time.")
     updated_at: Time
     reclaim_at: Time | None = Field(description="When Novita takes a spot instance back, as announced.")
-    reason: Reason | None = Field(description="Why it changed, where nobody asked for that.")
+    reason: Why | None = Field(description="Why it changed, where nobody asked for that.")
     error: FailureOut | None
     novita_instance_id: str | None
     novita_status: str | None = Field(description="Novita's own word.")

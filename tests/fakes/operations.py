@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
-from tests.samples import creating
-
 from bot.errors import InstanceNotFound
 from bot.operations import Actor, Asked, Defaults, Origin
 from storage.cloud import BillingMode
 from storage.records import CreateRequest, Instance, State
+from tests.samples import creating
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import aiohttp
 import pytest
 from aiohttp import web
+from clocks import Clock
 from receivers import receiver
 from sink_samples import a_card, a_delivery, an_event, an_instance
 from slack_sdk.web.async_client import AsyncWebClient
@@ -22,14 +23,6 @@ from bot.sinks.slack_pace import SlackPace
 from bot.sinks.verdicts import Dead, Delivered, Later, Lost, Shown
 
 POST, UPDATE, OPEN = "chat.postMessage", "chat.update", "conversations.open"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -62,8 +55,8 @@ def quick(clock):
     return SlackPace(clock, edits_per_minute=60_000, posts_per_minute=60_000)
 
 
-ADAS = an_instance(requester="U0ADA", channel="C0GPU")
-BY_REST = an_instance(requester=None, channel="C0GPU")
+ADAS = an_instance(requester="U0ADA")
+BY_REST = an_instance(requester=None)
 
 
 def posted(slack, channel="C0GPU"):
@@ -287,11 +280,11 @@ async def test_slack_says_how_long_to_wait_and_is_left_alone_for_so_long(sink, s
     slack.fail(POST, RateLimited(timedelta(seconds=30)))
     first = await tell(sink, None)
     assert (first.status_code, first.after) == (429, timedelta(seconds=30))
-    clock.now += timedelta(seconds=10)
+    clock.advance(10)
     second = await tell(sink, None)
     assert (second.status_code, second.after) == (429, timedelta(seconds=20))
     assert len(slack.journal.calls(POST)) == 1
-    clock.now += timedelta(seconds=20)
+    clock.advance(20)
     assert await tell(sink, None) == Delivered(status_code=200)
 
 
@@ -396,7 +389,7 @@ async def test_slack_is_unhealthy_from_the_first_silence_to_the_first_answer(sin
     slack.fail(POST, HttpStatus(503), times=2)
     with capture_logs() as logs:
         await tell(sink, None)
-        clock.now += timedelta(seconds=5)
+        clock.advance(5)
         await tell(sink, None)
         assert sink.unhealthy_since == broke_at
         await tell(sink, None)

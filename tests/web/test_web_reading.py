@@ -177,7 +177,11 @@ async def test_the_list_is_newest_first_without_deleted_ones(build):
     names, answer = await _names(rest)
 
     assert names == ["n3", "n2", "n0"]
-    assert {key: answer[key] for key in ("total", "limit", "offset")} == {"total": 3, "limit": 50, "offset": 0}
+    assert {key: answer[key] for key in ("total", "limit", "offset")} == {
+        "total": 3,
+        "limit": 50,
+        "offset": 0,
+    }
     assert rest.operations.readers == [PROGRAM]
 
 

@@ -14,7 +14,7 @@ from bot.sandbox.slack.forms import ANSWERS, Entries, answer, answers, complaint
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.people import Channel, ChannelKind
 from bot.sandbox.slack.replies import Reply
-from bot.sandbox.slack.submissions import settle_submission, show_command_answer
+from bot.sandbox.slack.answers import settle_submission, show_command_answer
 from bot.sandbox.slack.typing_habits import as_from_a_phone, escaped
 from bot.sandbox.slack.views import View
 

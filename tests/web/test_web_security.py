@@ -1,0 +1,244 @@
+"""Who may call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic import SecretStr
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from bot.web import security
+from bot.web.security import OPEN, Gate
+from tests.samples import NOW
+
+KEYS = (SecretStr("first-key"), SecretStr("second-key"))
+
+
+async def _slack(request):
+    return PlainTextResponse("ok")
+
+
+async def _refused(rest, **request):
+    answer = await rest.http.get("/api/instances", **request)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    error = answer.json()["error"]
+    assert error["code"] == "AUTHENTICATION_ERROR"
+    return error["message"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer first-key"},
+        {"Authorization": "bearer second-key"},
+        {"Authorization": "Bearer   second-key "},
+        {"X-API-Key": "second-key"},
+        {"X-API-Key": "first-key", "Authorization": "Bearer wrong"},
+        [("X-API-Key", "wrong"), ("X-API-Key", "first-key")],
+    ],
+)
+async def test_any_of_the_keys_opens_from_anywhere(build, headers):
+    rest = await build(api_keys=KEYS, caller=("203.0.113.9", 1), base_url="http://gpu.example.com")
+
+    assert (await rest.http.get("/api/instances", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer first-ke"},
+        {"Authorization": "Bearer first-key2"},
+        {"Authorization": "Bearer FIRST-KEY"},
+        {"Authorization": "Basic first-key"},
+        {"Authorization": "first-key"},
+        {"X-API-Key": ""},
+        {"X-API-Key": "first-key,second-key"},
+        {"X-API-Key": "none"},
+        {"X-API-Key": b"first-key\xff"},
+    ],
+)
+async def test_without_one_of_the_keys_not_even_this_machine_gets_in(build, headers):
+    rest = await build(api_keys=KEYS)
+
+    assert "API_KEYS" in await _refused(rest, headers=headers)
+
+
+async def test_keys_are_compared_in_constant_time_and_all_of_them(build, monkeypatch):
+    compared = []
+    real = security.hmac.compare_digest
+
+    def watched(one, other):
+        compared.append((len(one), len(other)))
+        return real(one, other)
+
+    monkeypatch.setattr(security.hmac, "compare_digest", watched)
+    rest = await build(api_keys=KEYS)
+    for key in ("first-key", "wrong", "x" * 100):
+        await rest.http.get("/api/instances", headers={"X-API-Key": key})
+
+    assert compared == [(32, 32)] * 6
+
+
+@pytest.mark.parametrize("caller", ["127.0.0.1", "127.8.9.1", "::1"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "[::1]", "[::1]:3000"])
+async def test_without_keys_this_machine_gets_in(build, caller, host):
+    rest = await build(caller=(caller, 1))
+
+    assert (await rest.http.get("/api/instances", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "caller", [("203.0.113.9", 1), ("10.0.0.1", 1), ("2001:db8::1", 1), ("testclient", 1), None]
+)
+async def test_without_keys_another_machine_is_told_what_to_set(build, caller):
+    assert "Set API_KEYS" in await _refused(await build(caller=caller))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "gpu.example.com",
+        "localhost.example.com",
+        "127.0.0.1.example.com",
+        "example.com:3000",
+        "10.0.0.1",
+        "[2001:db8::1]",
+        "evil@localhost",
+        "localhost@evil",
+        "localhost:x",
+        "localhost:3000:3000",
+        "::1",
+        "",
+    ],
+)
+async def test_without_keys_a_name_that_only_points_here_does_not_get_in(build, host):
+    assert "Set API_KEYS" in await _refused(await build(), headers={"Host": host})
+
+
+async def test_without_keys_two_hosts_do_not_get_in(build):
+    hosts = [("Host", "localhost"), ("Host", "evil.example.com")]
+
+    assert "Set API_KEYS" in await _refused(await build(), headers=hosts)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Anything"],
+)
+async def test_without_keys_nothing_comes_through_a_proxy(build, header):
+    assert "Set API_KEYS" in await _refused(await build(), headers={header: "127.0.0.1"})
+
+
+async def test_without_keys_nobody_gets_in_while_slack_comes_over_http(build):
+    rest = await build(slack_handler=_slack)
+
+    assert "Set API_KEYS" in await _refused(rest)
+    assert (await rest.http.post("/slack/events")).text == "ok"
+
+
+async def test_with_keys_rest_works_beside_slack_over_http(build):
+    rest = await build(api_keys=KEYS, slack_handler=_slack)
+
+    assert (await rest.http.get("/api/instances", headers={"X-API-Key": "first-key"})).status_code == 200
+
+
+async def test_the_word_none_opens_it_to_all(build):
+    rest = await build(
+        api_keys="none", caller=("203.0.113.9", 1), base_url="http://gpu.example.com", slack_handler=_slack
+    )
+    forwarded = {"X-Forwarded-For": "198.51.100.7"}
+
+    assert (await rest.http.get("/api/instances", headers=forwarded)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/docs", "/openapi.json"])
+async def test_probes_and_the_description_need_no_key(build, path):
+    rest = await build(api_keys=KEYS, caller=("203.0.113.9", 1))
+
+    assert (await rest.http.get(path)).status_code in {200, 503}
+
+
+async def test_what_slack_sends_needs_no_key(build):
+    rest = await build(api_keys=KEYS, caller=("203.0.113.9", 1), slack_handler=_slack)
+
+    assert (await rest.http.post("/slack/events", content=b"payload=x")).text == "ok"
+
+
+def _paths(app):
+    return {route.path for route in app.routes if isinstance(route, Route)} | set(app.openapi()["paths"])
+
+
+async def test_every_other_address_needs_a_key(build):
+    rest = await build(api_keys=KEYS)
+    closed = _paths(rest.app) - OPEN
+
+    assert closed == {"/api/instances", "/api/instances/{id}"}
+    for path in [*closed, "/nothing", "//health", "/health/", "/HEALTH", "/docs/oauth2-redirect"]:
+        for method in ("GET", "POST", "DELETE", "OPTIONS", "HEAD"):
+            assert (await rest.http.request(method, path)).status_code == 401, (method, path)
+
+
+async def test_a_body_without_a_key_is_not_read(build):
+    rest = await build(api_keys=KEYS)
+
+    async def body():
+        pytest.fail("read")
+        yield b""
+
+    answer = await rest.http.post(
+        "/api/instances", content=body(), headers={"Content-Type": "application/json"}
+    )
+
+    assert answer.status_code == 401
+
+
+async def test_what_is_not_http_passes_untouched():
+    passed = []
+
+    async def app(scope, receive, send):
+        passed.append(scope)
+
+    await Gate(app, api_keys=KEYS, exposed=True, clock=lambda: NOW)({"type": "lifespan"}, None, None)
+
+    assert passed == [{"type": "lifespan"}]
+
+
+async def test_pages_of_other_origins_are_not_let_in_unless_named(build):
+    preflight = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    closed = await build()
+    answers = await asyncio.gather(
+        closed.http.options("/api/instances", headers=preflight),
+        closed.http.get("/api/instances", headers=preflight),
+    )
+
+    assert [answer.status_code for answer in answers] == [405, 200]
+    assert not any("access-control-allow-origin" in answer.headers for answer in answers)
+
+
+async def test_a_named_origin_may_call_with_a_key(build):
+    rest = await build(api_keys=KEYS, cors_origin=("https://app.example.com",), cors_methods=("GET", "POST"))
+    asked = {
+        "Origin": "https://app.example.com",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-api-key, content-type",
+    }
+    preflight = await rest.http.options("/api/instances", headers=asked)
+    refused = await rest.http.get("/api/instances", headers={"Origin": "https://app.example.com"})
+    foreign = await rest.http.options(
+        "/api/instances", headers={**asked, "Origin": "https://evil.example.com"}
+    )
+
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert preflight.headers["access-control-allow-methods"] == "GET, POST"
+    assert "access-control-allow-credentials" not in preflight.headers
+    assert preflight.headers["x-content-type-options"] == "nosniff"
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert "access-control-allow-origin" not in foreign.headers
