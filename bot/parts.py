@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+import stamina
 import structlog
 from pydantic import SecretStr
 
@@ -56,6 +57,8 @@ async def open_store(settings: Settings, timings: Timings, clock: Clock, stack: 
 
 
 def novita_client(settings: Settings, clock: Clock) -> NovitaClient:
+    # The client says once that Novita is unwell; each retry of a look-up is no news.
+    stamina.instrumentation.set_on_retry_hooks([])
     limits = Limits(
         timeout=settings.api_timeout,
         max_retries=settings.max_retries,

@@ -71,7 +71,7 @@ class Poller:
 
         An account that suddenly shows nothing at all is no evidence.
         """
-        if not listing.observations and pace.tracked > 0:
+        if not listing.observations and pace.acknowledged > 0:
             return None
         return (await self._store.polls.last()).previous
 

@@ -33,6 +33,7 @@ from bot.errors import (
     NovitaUnavailable,
 )
 from bot.lifecycle import Become, Change, Create, Look, Moment, Probe, Wait, next_step
+from bot.novita.budget import Priority
 from bot.outcomes import Next
 from bot.probe import EndpointProbe
 from bot.timings import Timings
@@ -70,6 +71,12 @@ class Reconciler:
         self._timings = timings
         self._webhook_url = webhook_url
         self._wake = wake
+        self._calls = {
+            Wish.START: novita.start_instance,
+            Wish.STOP: novita.stop_instance,
+            Wish.RESTART: novita.restart_instance,
+            Wish.DELETE: novita.delete_instance,
+        }
         self.workers = Workers(_AT_ONCE)
 
     async def reconcile(self) -> int:
@@ -167,7 +174,7 @@ class Reconciler:
             return
         i, moment = begun.instance, self._moment(begun)
         try:
-            await self._ask(verb, i.novita_id or "")
+            await self._calls[verb](i.novita_id or "")
         except NovitaNotFound:
             after = outcomes.not_found(i, moment)
         except NovitaRefused as error:
@@ -182,25 +189,11 @@ class Reconciler:
             after = outcomes.accepted(i, replace(moment, now=self._clock()))
         await self._settle(begun, after, decided=False)
 
-    async def _ask(self, verb: Wish, novita_id: str) -> None:
-        match verb:
-            case Wish.START:
-                await self._novita.start_instance(novita_id)
-            case Wish.STOP:
-                await self._novita.stop_instance(novita_id)
-            case Wish.RESTART:
-                await self._novita.restart_instance(novita_id)
-            case Wish.DELETE:
-                await self._novita.delete_instance(novita_id)
-            case Wish.CREATE | Wish.REMOVE:
-                raise AssertionError(verb)  # a create is ordered, a removal asks DELETE
-            case _:
-                assert_never(verb)
-
     async def _look(self, row: Leased) -> None:
         i, moment = row.instance, self._moment(row)
         try:
-            details = await self._novita.get_instance(i.novita_id or "")
+            # As a poll: many that start at once must not crowd out what people wait for.
+            details = await self._novita.get_instance(i.novita_id or "", priority=Priority.POLL)
         except NovitaNotFound:
             await self._settle(row, outcomes.unseen(i, moment))
         except NovitaError:

@@ -19,6 +19,15 @@ _CHANNELS = {"private": 0, "official": 1}
 """One's own templates first; all others are the community's."""
 
 
+def offerable_products(products: Iterable[Product]) -> list[Product]:
+    """Less those whose name no option can hold."""
+    return [product for product in products if _fits(product.name)]
+
+
+def offerable_clusters(clusters: Iterable[Cluster]) -> list[Cluster]:
+    return [cluster for cluster in clusters if _fits(region_word(cluster))]
+
+
 def option(label: str, value: str) -> Block:
     return {"text": plain_text(label, 75), "value": value}
 
@@ -27,8 +36,7 @@ def gpu_options(products: Iterable[Product]) -> list[Block]:
     """One a name, whatever can be had first, cheapest first."""
     by_name: dict[str, list[Product]] = {}
     for product in products:
-        if _fits(product.name):
-            by_name.setdefault(product.name, []).append(product)
+        by_name.setdefault(product.name, []).append(product)
     ordered = sorted(by_name.items(), key=lambda item: (_cheapest(item[1]), item[0]))
     return [option(_gpu_label(name, sold), name) for name, sold in ordered]
 
@@ -41,7 +49,7 @@ def template_options(templates: Iterable[Template]) -> list[Block]:
 
 def region_options(clusters: Iterable[Cluster]) -> list[Block]:
     by_code = {region_word(cluster): cluster.name for cluster in sorted(clusters, key=lambda c: c.name)}
-    return [option(name, code) for code, name in by_code.items() if _fits(code)]
+    return [option(name, code) for code, name in by_code.items()]
 
 
 def region_word(cluster: Cluster) -> str:
@@ -54,7 +62,7 @@ def chosen_gpu(typed: str | None, products: Iterable[Product]) -> tuple[str | No
     if typed is None:
         return None, None
     try:
-        return match_gpu(typed, [product.name for product in products if _fits(product.name)]), None
+        return match_gpu(typed, [product.name for product in products]), None
     except CatalogError as fault:
         return None, str(fault)
 
@@ -71,12 +79,11 @@ def chosen_template(typed: str | None, templates: Sequence[Template]) -> str | N
 
 def chosen_regions(typed: Sequence[str], clusters: Sequence[Cluster]) -> tuple[list[str], list[str]]:
     """The regions as they are offered, each once, and what is wrong with the others."""
-    known = [cluster for cluster in clusters if _fits(region_word(cluster))]
     words: dict[str, None] = {}
     faults = []
     for region in typed:
         try:
-            words[region_word(match_region(region, known))] = None
+            words[region_word(match_region(region, clusters))] = None
         except CatalogError as fault:
             faults.append(str(fault))
     return list(words), faults

@@ -13,7 +13,7 @@ from bot.grammar.commands import Create
 from bot.grammar.fields import Unfit
 from bot.messages import choices
 from bot.messages.blocks import Block, plain_text, section
-from bot.messages.choices import offered, option
+from bot.messages.choices import offerable_clusters, offerable_products, offered, option
 from bot.messages.mrkdwn import with_people
 from storage.cloud import BillingMode, Cluster, Product, Template
 
@@ -42,7 +42,11 @@ def create_form(  # noqa: PLR0913 - what the form offers, one argument a kind
     `filled`: what was typed so far. `private`: handed back when it is sent; 3,000 characters at most.
     `error`: what is wrong as a whole, in plain text.
     """
-    create = filled or Create()
+    create, products, clusters = (
+        filled or Create(),
+        offerable_products(products),
+        offerable_clusters(clusters),
+    )
     gpu, fault = choices.chosen_gpu(create.gpu, products) if products else (create.gpu, None)
     regions, faults = choices.chosen_regions(create.regions, clusters) if clusters else ([], [])
     remarks = [remark for remark in (error, fault, *faults) if remark]

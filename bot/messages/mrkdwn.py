@@ -64,13 +64,6 @@ def date(at: datetime) -> str:
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{fallback}>"
 
 
-def link(url: str, label: str) -> str:
-    """Only http and https become links."""
-    if not re.fullmatch(r"(?i)https?://[^\s<>|]+", url):
-        return code(url, 1000)
-    return f"<{escape(url)}|{clean(label, 75).replace('|', '/')}>"
-
-
 def usd(amount: Decimal) -> str:
     """A sum, to the cent."""
     if 0 < amount < _CENT:

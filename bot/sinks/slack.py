@@ -47,14 +47,12 @@ class SlackSink:
         clock: Callable[[], datetime],
         pace: SlackPace | None = None,
         timeout: timedelta = timedelta(seconds=15),
-        bot_user_id: str | None = None,
     ) -> None:
-        """`timeout`: of one call, without the wait for our turn. `bot_user_id`: who is to be invited."""
+        """`timeout`: of one call, without the wait for our turn."""
         self._client = client
         self._clock = clock
         self._pace = pace or SlackPace(clock)
         self._timeout = timeout
-        self._bot_user_id = bot_user_id
         self._health = Health("slack", clock)
 
     @property
@@ -171,7 +169,7 @@ class SlackSink:
 
     async def _explain(self, response_url: str, channel: str) -> None:
         """How to invite the bot, to whoever typed the command. Tried once: the card itself has arrived."""
-        message = not_in_channel(channel, bot=self._bot_user_id)
+        message = not_in_channel(channel, bot=await self._own_id())
         hook = AsyncWebhookClient(response_url, session=self._client.session, retry_handlers=[])
         hook.proxy = self._client.proxy  # the way out that the client uses, not what the environment says
         try:
@@ -179,6 +177,14 @@ class SlackSink:
                 await hook.send(text=message["text"], blocks=message["blocks"], response_type="ephemeral")
         except (aiohttp.ClientError, OSError) as error:
             log.warning("slack.not_explained", why=type(error).__name__)
+
+    async def _own_id(self) -> str | None:
+        """Who is to be invited. Asked when needed, which is seldom; None where Slack does not say."""
+        try:
+            answer = await answer_of(self._client.auth_test, now=self._clock(), timeout=self._timeout)
+            return _text(answer, "user_id")
+        except (Refused, Unavailable):
+            return None
 
 
 async def _say(

@@ -19,6 +19,7 @@ from bot.web.framing import Framing, LastResort
 from bot.web.handlers import Refused, install_handlers
 from bot.web.health import Health
 from bot.web.instances import InstanceRoutes
+from bot.web.openapi import DescribedApi
 from bot.web.probes import probe_routes
 from bot.web.security import Gate, Inbound
 
@@ -43,7 +44,7 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
 ) -> FastAPI:
     """`slack_channel` is told about instances that come in here. `slack_handler` is there in HTTP mode only;
     it checks the signature itself. Nothing is opened or started."""
-    app = FastAPI(
+    app = DescribedApi(
         title="novita-gpu-bot",
         version=health.version,
         description=_DESCRIPTION,

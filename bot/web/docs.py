@@ -94,9 +94,11 @@ def _type(schema: dict[str, Any]) -> str:
 def _bounds(schema: dict[str, Any]) -> str:
     low = schema.get("minimum", schema.get("minLength"))
     high = schema.get("maximum", schema.get("maxLength"))
+    if high is None:
+        return ""
     unit = " characters" if "maxLength" in schema else ""
-    bounds = f"up to {high}" if low is None else f"{low} to {high}"
-    return "" if high is None else f"({bounds}{unit})"
+    # The description's numbers are floats.
+    return f"(up to {high:.0f}{unit})" if low is None else f"({low:.0f} to {high:.0f}{unit})"
 
 
 def _text(text: str) -> str:

@@ -43,8 +43,6 @@ def install_handlers(app: FastAPI, clock: Callable[[], datetime]) -> None:
 
 def _fault_of(error: Exception) -> Fault | None:
     match error:
-        case BotError():
-            return told(error)
         case RequestValidationError():
             return invalid(error.errors())
         case Refused():
@@ -53,4 +51,4 @@ def _fault_of(error: Exception) -> Fault | None:
             headers = dict(error.headers or {})
             return fault(error.status_code, _CLEARER.get(error.detail, error.detail), **headers)
         case _:
-            return None
+            return told(error) if isinstance(error, BotError) else None

@@ -41,6 +41,9 @@ def probe_routes(health: Health, clock: Callable[[], datetime]) -> APIRouter:
         response.status_code = 200 if status == "ready" else 503
         return ReadyOut(status=status)
 
+    # Some watchers look without wanting to read.
+    router.add_api_route("/health", get_health, methods=["HEAD"], include_in_schema=False)
+    router.add_api_route("/ready", get_ready, methods=["HEAD"], include_in_schema=False)
     return router
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -27,6 +26,8 @@ from storage.records import Reason, State
 NAME_PATTERN = r"^[A-Za-z0-9_-]+$"
 _TEXT_PATTERN = r"^[^\x00-\x1f\x7f]*[A-Za-z0-9][^\x00-\x1f\x7f]*$"
 _URL_PATTERN = r"^[hH][tT][tT][pP][sS]?://[^\x00-\x20\x7f-\uffff]+$"
+_HIGHEST_TEMPLATE = 10**15
+"""Up to here JSON numbers are exact everywhere."""
 _NOT_A_URL = "must be an http or https URL with a host and without user and password"
 
 
@@ -50,14 +51,14 @@ def _whole(value: object) -> object:
 def _template(value: object) -> object:
     number = _whole(value)
     # A bool is an int to Python, but none to whoever writes JSON.
-    return str(number) if isinstance(number, int) and not isinstance(number, bool) else value
+    if isinstance(number, bool) or not isinstance(number, int):
+        return value
+    return str(number) if 0 <= number <= _HIGHEST_TEMPLATE else value
 
 
-def _split(values: object) -> object:
+def _split(values: list[str]) -> list[str]:
     """`?status=a,b` says the same as `?status=a&status=b`."""
-    if not isinstance(values, list):
-        return values
-    return [word for value in values for word in str(value).split(",")]
+    return [word for value in values for word in value.split(",")]
 
 
 def _http_url(text: str) -> str:
@@ -69,11 +70,6 @@ def _http_url(text: str) -> str:
     if not sound or not re.fullmatch(_URL_PATTERN, text) or "@" in url.netloc:
         raise ValueError(_NOT_A_URL)
     return text
-
-
-def _words(kind: type[StrEnum]) -> WithJsonSchema:
-    """Described by its words alone: what the enum says about itself is for who reads the code."""
-    return WithJsonSchema({"type": "string", "enum": [word.value for word in kind]})
 
 
 def _utc_milliseconds(at: datetime) -> str:
@@ -99,7 +95,7 @@ TemplateRef = Annotated[
         {
             "anyOf": [
                 {"type": "string", "minLength": 1, "maxLength": 200, "pattern": _TEXT_PATTERN},
-                {"type": "integer", "minimum": 0, "maximum": 10**18},
+                {"type": "integer", "minimum": 0, "maximum": _HIGHEST_TEMPLATE},
             ]
         }
     ),
@@ -111,10 +107,6 @@ WebhookUrl = Annotated[
 ]
 GpuCount = Annotated[int, Field(strict=True, ge=1, le=8), BeforeValidator(_whole)]
 DiskGb = Annotated[int, Field(strict=True, ge=10, le=6_144), BeforeValidator(_whole)]
-
-Status = Annotated[State, _words(State)]
-Billing = Annotated[BillingMode, _words(BillingMode)]
-Why = Annotated[Reason, _words(Reason)]
 
 Time = Annotated[
     datetime,
@@ -150,11 +142,11 @@ class CreateIn(BaseModel):
     webhook_url: WebhookUrl | None = Field(
         None, description="Checked for its form, but not told yet: only the configured WEBHOOK_URL is."
     )
-    billing_mode: Billing | None = Field(None, description="Left out: DEFAULT_BILLING_MODE.")
+    billing_mode: BillingMode | None = Field(None, description="Left out: DEFAULT_BILLING_MODE.")
 
 
 class ListQuery(BaseModel):
-    status: Annotated[list[Status], BeforeValidator(_split)] = Field(
+    status: Annotated[list[State], BeforeValidator(_split)] = Field(
         [], description="One or several, also as a comma list. Deleted ones are listed only when asked for."
     )
     limit: int = Field(50, ge=1, le=100)
@@ -167,7 +159,7 @@ class _Out(BaseModel):
 
 class CreatedOut(_Out):
     instance_id: str
-    status: Status
+    status: State
     message: str
     estimated_ready_time: Time
 
@@ -181,9 +173,9 @@ class PortMapping(_Out):
 class ConnectionDetails(_Out):
     """All three keys are always there, null where the image has none. Without passwords and tokens."""
 
-    ssh: str | None = None
-    jupyter: str | None = None
-    web_terminal: str | None = None
+    ssh: str | None
+    jupyter: str | None
+    web_terminal: str | None
 
 
 class FailureOut(_Out):
@@ -196,14 +188,14 @@ class InstanceOut(_Out):
 
     id: str
     name: str
-    status: Status
+    status: State
     product_name: str = Field(description="As asked for, until a product is chosen.")
     gpu_num: int
     region: str = Field(description="The preferred one, until one is chosen.")
     template_id: str | None
     image: str | None = Field(description="Where it was made from an image in place of a template.")
     rootfs_size: int = Field(description="GB")
-    billing_mode: Billing
+    billing_mode: BillingMode
     price_per_hour: UsdPerHour | None = Field(description="USD for the whole instance; null until chosen.")
     port_mappings: list[PortMapping]
     connection_details: ConnectionDetails | None = Field(
@@ -214,7 +206,7 @@ class InstanceOut(_Out):
     ready_at: Time | None = Field(description="When it was usable for the first time.")
     updated_at: Time
     reclaim_at: Time | None = Field(description="When Novita takes a spot instance back, as announced.")
-    reason: Why | None = Field(description="Why it changed, where nobody asked for that.")
+    reason: Reason | None = Field(description="Why it changed, where nobody asked for that.")
     error: FailureOut | None
     novita_instance_id: str | None
     novita_status: str | None = Field(description="Novita's own word.")
@@ -254,7 +246,7 @@ class ErrorDetails(_Out):
     details: list[DetailOut] | None = None
     timestamp: Time
     request_id: str
-    correlation_id: str | None = None
+    correlation_id: str
     retryable: Literal[True] | None = Field(None, description="The same request may succeed later.")
     retry_after: int | None = Field(None, description="Seconds")
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -43,7 +43,7 @@ class Inbound:
     body_within: timedelta = timedelta(seconds=10)
     cors_origin: tuple[str, ...] = ()
     """Empty: no web page of another origin may call."""
-    cors_methods: tuple[str, ...] = field(default=("GET", "POST", "PUT", "DELETE", "OPTIONS"))
+    cors_methods: tuple[str, ...] = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
 
 
 class Gate:

@@ -59,4 +59,5 @@ def _connection(i: Instance) -> ConnectionDetails | None:
         known = i.connection
         return ConnectionDetails(ssh=known.ssh, jupyter=known.jupyter, web_terminal=known.web_terminal)
     # Documented clients index a running instance's details without looking first.
-    return ConnectionDetails() if i.state is State.RUNNING else None
+    nothing = ConnectionDetails(ssh=None, jupyter=None, web_terminal=None)
+    return nothing if i.state is State.RUNNING else None

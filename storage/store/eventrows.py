@@ -30,19 +30,19 @@ def write_event(
     }
     transaction.connection.execute(_INSERT_EVENT, row)
     if told:
-        dead = disabled_addresses(transaction, told)
-        rows = [_delivery(transaction, row, target, dead=target.address in dead) for target in told]
+        dead = _disabled(transaction, told)
+        rows = [_delivery(transaction, row, target, dead=target in dead) for target in told]
         transaction.connection.execute(_INSERT_DELIVERY, rows)
 
 
-def disabled_addresses(transaction: Transaction, told: tuple[Target, ...]) -> frozenset[str]:
-    addresses = [target.address for target in told if target.kind is TargetKind.WEBHOOK]
-    if not addresses:
+def _disabled(transaction: Transaction, told: tuple[Target, ...]) -> frozenset[Target]:
+    webhooks = {target.address: target for target in told if target.kind is TargetKind.WEBHOOK}
+    if not webhooks:
         return frozenset()
     disabled = select(targets.c.address).where(
-        targets.c.address.in_(addresses), targets.c.disabled_at.is_not(None)
+        targets.c.address.in_(webhooks), targets.c.disabled_at.is_not(None)
     )
-    return frozenset(transaction.connection.scalars(disabled))
+    return frozenset(webhooks[address] for address in transaction.connection.scalars(disabled))
 
 
 def _delivery(

@@ -70,6 +70,8 @@ def free_name(connection: Connection, name: str) -> str | None:
 
 
 def _only_one(connection: Connection, requester: str | None, *, lock: bool) -> Instance:
+    if requester is None:
+        raise NoSuchInstance(None)
     mine = select_instances(_exists, instances.c.requester == requester).order_by(*_NEWEST).limit(2)
     rows = connection.execute(mine.with_for_update(key_share=True) if lock else mine).all()
     match len(rows):

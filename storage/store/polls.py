@@ -36,8 +36,8 @@ class PollState:
 class Pace:
     under_way: int
     """Rows that wait for Novita."""
-    tracked: int
-    """Rows that Novita is expected to show."""
+    acknowledged: int
+    """Rows that Novita has acknowledged and is expected to show."""
     acted_at: datetime | None
     """The latest act on one of those."""
 
@@ -46,7 +46,7 @@ _waits = or_(instances.c.state.in_(WAITING), instances.c.wish.is_not(None))
 _tracked = or_(instances.c.state.not_in(FINISHED), instances.c.wish.is_not(None))
 _PACE = select(
     func.count(case((_waits, 1))),
-    func.count(),
+    func.count(instances.c.novita_id),
     func.max(instances.c.acted_at, type_=instances.c.acted_at.type),
 ).where(_tracked)
 
@@ -95,8 +95,8 @@ class Polls:
         """One query."""
 
         def work(connection: Connection) -> Pace:
-            under_way, tracked, acted_at = connection.execute(_PACE).one()
-            return Pace(under_way=under_way, tracked=tracked, acted_at=acted_at)
+            under_way, acknowledged, acted_at = connection.execute(_PACE).one()
+            return Pace(under_way=under_way, acknowledged=acknowledged, acted_at=acted_at)
 
         return await self._ledger.read(work)
 

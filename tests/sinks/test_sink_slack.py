@@ -137,8 +137,16 @@ async def test_whoever_typed_the_command_is_told_how_to_invite_the_bot(sink, sla
     url = f"{slack.url}/{slack.workspace.response_urls.issue('U0ADA', 'C0RANDOM')}"
     await show(sink, a_card(channel="C0RANDOM", response_url=url))
     (whisper,) = slack.workspace.board.seen_by("U0ADA", "C0RANDOM")
-    assert "invite" in whisper.words
+    assert "/invite <@U0GPUBOT>" in whisper.words
     assert slack.violations == []
+
+
+async def test_an_invitation_is_explained_even_when_slack_does_not_say_who_we_are(sink, slack):
+    slack.fail("auth.test", HttpStatus(503))
+    url = f"{slack.url}/{slack.workspace.response_urls.issue('U0ADA', 'C0RANDOM')}"
+    await show(sink, a_card(channel="C0RANDOM", response_url=url))
+    (whisper,) = slack.workspace.board.seen_by("U0ADA", "C0RANDOM")
+    assert "invite" in whisper.words
 
 
 async def test_nobody_is_told_to_invite_a_bot_that_was_there(sink, slack):

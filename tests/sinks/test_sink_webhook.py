@@ -251,18 +251,23 @@ async def test_after_a_short_answer_the_connection_is_used_again(sink):
     assert it.received[0].peer_port == it.received[1].peer_port
 
 
-async def test_a_silent_receiver_takes_no_room_from_another(clock):
+async def test_silent_receivers_take_no_room_from_another(clock):
     sink = a_sink(clock, timeout=20)
-    over = asyncio.Event()
+    more_than_httpx_has_by_default = 101
+    all_there, over = asyncio.Event(), asyncio.Event()
 
     async def hang(request):
+        if len(silent.received) == more_than_httpx_has_by_default:
+            all_there.set()
         await over.wait()
         return web.Response()
 
     async with receiver(answer=hang) as silent, receiver() as well:
-        waiting = [asyncio.ensure_future(send(sink, silent.url)) for _ in range(150)]
-        await asyncio.sleep(0)
-        assert await asyncio.wait_for(send(sink, well.url), 10) == Delivered(status_code=200)
+        waiting = [
+            asyncio.ensure_future(send(sink, silent.url)) for _ in range(more_than_httpx_has_by_default)
+        ]
+        await asyncio.wait_for(all_there.wait(), 15)
+        assert await send(sink, well.url) == Delivered(status_code=200)
         over.set()
         await asyncio.gather(*waiting)
     await sink.aclose()

@@ -23,7 +23,12 @@ class World:
         self.clock = clock
 
     async def add(
-        self, number: int = 1, *, card: NewCard | None = None, targets: tuple[Target, ...] = (), **changes: Any
+        self,
+        number: int = 1,
+        *,
+        card: NewCard | None = None,
+        targets: tuple[Target, ...] = (),
+        **changes: Any,
     ) -> Instance:
         return await self.store.instances.add(
             instance(number, **changes),
@@ -36,7 +41,12 @@ class World:
 
     async def add_bound(self, number: int = 1, **changes: Any) -> Instance:
         """Has the GPU `nv-<number>`."""
-        defaults = {"novita_id": f"nv-{number}", "attempt": 1, "call": Wish.CREATE, "called_at": self.clock.now}
+        defaults = {
+            "novita_id": f"nv-{number}",
+            "attempt": 1,
+            "call": Wish.CREATE,
+            "called_at": self.clock.now,
+        }
         return await self.add(number, **(defaults | changes))
 
     async def add_begun(self, number: int = 1, **changes: Any) -> Leased:

@@ -60,7 +60,9 @@ async def test_purging_forgets_all_but_the_attempts(world: World) -> None:
     begun = await world.store.instances.begin(await world.lease(), call=Wish.CREATE)
     assert begun
     failed = replace(begun.instance, state=State.FAILED, wish=None)
-    await world.store.instances.settle(begun, failed, event=event(EventKind.FAILED), targets=(HOOK,), due_at=None)
+    await world.store.instances.settle(
+        begun, failed, event=event(EventKind.FAILED), targets=(HOOK,), due_at=None
+    )
     (told,) = await world.store.deliveries.lease_due(1)
     await world.store.deliveries.settle_dead(told)
     assert await world.store.instances.purge(LATER) == 1

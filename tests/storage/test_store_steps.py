@@ -117,7 +117,12 @@ async def test_a_create_is_committed_with_its_attempt_before_the_call(world: Wor
         updated_at=now,
     )
     attempt = await world.attempt()
-    assert (attempt.fate, attempt.begun_at, attempt.offer, attempt.novita_id) == (Fate.BEGUN, now, OFFER, None)
+    assert (attempt.fate, attempt.begun_at, attempt.offer, attempt.novita_id) == (
+        Fate.BEGUN,
+        now,
+        OFFER,
+        None,
+    )
 
 
 async def test_the_price_of_the_first_attempt_is_kept(world: World) -> None:
@@ -263,7 +268,11 @@ async def test_not_made_is_known_whoever_has_the_lease(world: World) -> None:
     await world.store.instances.not_made(id_of(1), 1)
     after = await world.get()
     assert after == replace(
-        begun.instance, outcome=Outcome.NOT_MADE, version=begun.instance.version + 1, acted_at=now, updated_at=now
+        begun.instance,
+        outcome=Outcome.NOT_MADE,
+        version=begun.instance.version + 1,
+        acted_at=now,
+        updated_at=now,
     )
     assert (await world.attempt()).fate is Fate.NOT_MADE
     await world.store.instances.not_made(id_of(1), 1)
@@ -300,7 +309,9 @@ async def test_settling_writes_what_differs_its_event_and_its_deliveries(world: 
     now = world.clock.advance(2)
     after = replace(leased.instance, state=State.RUNNING, wish=None, connection=CONNECTION, ready_at=NOW)
     ready = event(EventKind.READY)
-    assert await world.store.instances.settle(leased, after, event=ready, targets=(NOTICE, HOOK), due_at=LATER)
+    assert await world.store.instances.settle(
+        leased, after, event=ready, targets=(NOTICE, HOOK), due_at=LATER
+    )
     assert await world.get() == replace(after, sequence=2, updated_at=now)
     assert await world.due_at() == LATER
     assert await world.kinds() == [EventKind.REQUESTED, EventKind.READY]
@@ -309,7 +320,9 @@ async def test_settling_writes_what_differs_its_event_and_its_deliveries(world: 
         (NOTICE.kind, NOTICE.address),
         (HOOK.kind, HOOK.address),
     }
-    assert {(row["state"], row["due_at"], row["sequence"]) for row in rows} == {(DeliveryState.PENDING, now, 2)}
+    assert {(row["state"], row["due_at"], row["sequence"]) for row in rows} == {
+        (DeliveryState.PENDING, now, 2)
+    }
     assert (await world.card()).wanted_version == 2
 
 
@@ -391,7 +404,7 @@ async def test_an_overtaken_worker_never_takes_a_binding_away(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    "wished", [{"wished_at": LATER}, {"wish": Wish.DELETE}, {"state": State.DELETING}, {"tries": 1}]
+    "wished", [{"wished_at": LATER}, {"wish": Wish.DELETE}, {"state": State.DELETING}, {"tries": 9}]
 )
 async def test_a_newer_wish_is_never_written_over(world: World, wished: dict[str, object]) -> None:
     begun = await world.add_begun()

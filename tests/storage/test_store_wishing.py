@@ -162,7 +162,9 @@ async def test_decide_cannot_write_what_is_the_stores(world: World) -> None:
     await world.add(1)
 
     def forge(before: Instance) -> tuple[Instance, NewEvent | None]:
-        return replace(before, tries=1, id="x", version=99, sequence=99, updated_at=NOW.replace(year=2000)), None
+        return replace(
+            before, tries=1, id="x", version=99, sequence=99, updated_at=NOW.replace(year=2000)
+        ), None
 
     assert (await wish(world, "train-1", decide=forge)).instance == replace(
         await world.get(), tries=1, version=1, sequence=1, updated_at=NOW

@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_operations import FakeOperations
 from fastapi import FastAPI
+from samples import NOW
 
 from bot.web.api import build_api
 from bot.web.health import Health
 from bot.web.security import Inbound
-from tests.fakes.operations import FakeOperations
-from tests.samples import NOW
 
 BODY = {"name": "my-train", "productName": "RTX 4090 24GB", "templateId": "pytorch-jupyter"}
 

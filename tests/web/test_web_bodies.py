@@ -7,10 +7,10 @@ import json
 from datetime import timedelta
 
 import pytest
+from samples import NOW
 from starlette.responses import PlainTextResponse
 
 from bot.web.bodies import BodyLimit
-from tests.samples import NOW
 
 JSON = {"Content-Type": "application/json"}
 LIMIT = 1_024

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from fake_operations import FakeOperations
 
 from bot.operations import PROGRAM, Asked, Origin
 from storage.cloud import BillingMode
-from tests.fakes.operations import FakeOperations
 
 FULL = {
     "gpuNum": 2,
@@ -133,6 +133,8 @@ async def test_what_is_documented_is_accepted(rest, field, value):
         ("productName", "RTX\u0000 4090"),
         ("templateId", ""),
         ("templateId", True),
+        ("templateId", -1),
+        ("templateId", 10**16),
         ("templateId", 1.5),
         ("templateId", ["a"]),
         ("gpuNum", 0),

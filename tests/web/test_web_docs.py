@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from fake_operations import FakeOperations
 from jsonschema import Draft202012Validator
+from samples import running
 
 from bot.web.docs import _type
-from tests.fakes.operations import FakeOperations
-from tests.samples import running
 
 
 async def _described(rest):
@@ -57,10 +57,11 @@ async def test_the_description_says_that_a_webhook_url_is_not_told_yet(rest):
 async def test_both_ways_to_send_a_key_are_described_where_one_is_needed(rest):
     described = await _described(rest)
 
-    assert set(described["components"]["securitySchemes"]) == {"HTTPBearer", "APIKeyHeader"}
+    assert set(described["components"]["securitySchemes"]) == {"bearer", "header"}
     for path, methods in described["paths"].items():
         for operation in methods.values():
-            assert ("security" in operation) is path.startswith("/api/")
+            needed = [{"bearer": []}, {"header": []}] if path.startswith("/api/") else []
+            assert operation["security"] == needed
 
 
 async def test_answers_are_as_described(build):
@@ -151,3 +152,11 @@ def test_what_is_described_cannot_write_html():
     assert _type({"type": "<b>", "enum": ["<i>"]}) == "<code>&lt;i&gt;</code>"
     assert _type({"type": "<b>"}) == "&lt;b&gt;"
     assert _type({}) == "anything"
+
+
+async def test_the_words_of_a_field_are_described_without_notes_for_programmers(rest):
+    schemas = (await _described(rest))["components"]["schemas"]
+
+    words = {name: schema for name, schema in schemas.items() if "enum" in schema}
+    assert set(words) == {"State", "BillingMode", "Reason"}
+    assert not any("description" in schema for schema in words.values())

@@ -79,8 +79,9 @@ async def test_what_people_may_see_has_its_status_code(rest, error, status_code,
 async def test_only_what_may_be_sent_again_is_called_retryable(rest):
     retryable = _documented(await _failing(rest, TryAgain("Later.")))
     assert retryable["retryable"] is True
-    for error in (NameTaken("a", "a-2"), BadCredentials("Wrong key."), ValueError("broken")):
-        assert "retryable" not in _documented(await _failing(rest, error))
+    with capture_logs():
+        for error in (NameTaken("a", "a-2"), BadCredentials("Wrong key."), ValueError("broken")):
+            assert "retryable" not in _documented(await _failing(rest, error))
 
 
 async def test_a_pause_that_is_asked_for_is_told_in_whole_seconds(rest):

@@ -6,11 +6,11 @@ import re
 
 import pytest
 import structlog
+from samples import NOW
 from starlette.responses import PlainTextResponse, StreamingResponse
 from structlog.testing import capture_logs
 
 from bot.web.framing import Framing, LastResort
-from tests.samples import NOW
 
 EVERYWHERE = ["/health", "/api/instances", "/nothing", "/docs", "/openapi.json"]
 
@@ -30,7 +30,8 @@ async def test_every_answer_has_the_security_headers(rest, path):
 async def test_an_unexpected_error_has_them_too(rest):
     rest.operations.failure = ValueError()
 
-    answer = await rest.http.get("/api/instances")
+    with capture_logs():
+        answer = await rest.http.get("/api/instances")
 
     assert (answer.status_code, answer.headers["x-content-type-options"]) == (500, "nosniff")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-
-from tests.samples import NOW
+from samples import NOW
 
 
 def _fill(health, **since):
@@ -117,3 +116,8 @@ async def test_a_stopping_process_still_works(rest):
     rest.health.stopping = True
 
     assert (await _health(rest))[0] == 200
+
+
+@pytest.mark.parametrize(("path", "status_code"), [("/health", 200), ("/ready", 503)])
+async def test_a_watcher_may_ask_for_the_status_code_alone(rest, path, status_code):
+    assert (await rest.http.head(path)).status_code == status_code

@@ -7,12 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from fake_operations import FakeOperations
+from samples import CONNECTION, NOW, OFFER, creating, running, starting, stopped
 
 from bot.operations import PROGRAM
 from storage.cloud import Connection, Endpoint
 from storage.records import Failure, Reason, State
-from tests.fakes.operations import FakeOperations
-from tests.samples import CONNECTION, NOW, OFFER, creating, running, starting, stopped
 
 FULL = Connection(
     ssh="ssh -p 32787 root@proxy.example.com",

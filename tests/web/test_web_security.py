@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 from pydantic import SecretStr
+from samples import NOW
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bot.web import security
 from bot.web.security import OPEN, Gate
-from tests.samples import NOW
 
 KEYS = (SecretStr("first-key"), SecretStr("second-key"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bot.sandbox.slack.answers import settle_submission, show_command_answer
 from bot.sandbox.slack.blocklint import lint_options
 from bot.sandbox.slack.blocktree import Block, Element, find_element
 from bot.sandbox.slack.changes import InteractionFailed
@@ -14,7 +15,6 @@ from bot.sandbox.slack.forms import ANSWERS, Entries, answer, answers, complaint
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.people import Channel, ChannelKind
 from bot.sandbox.slack.replies import Reply
-from bot.sandbox.slack.answers import settle_submission, show_command_answer
 from bot.sandbox.slack.typing_habits import as_from_a_phone, escaped
 from bot.sandbox.slack.views import View
 

@@ -60,14 +60,7 @@ class SlackServer:
         self.signal = Signal()
         self.inspector = Inspector(self.signal.notify)
         self.log = AckLog(self.signal.notify)
-        self.socket = SocketMode(
-            app_id=workspace.app.id,
-            rng=Random(workspace.rng.getrandbits(64)),
-            log=self.log,
-            inspector=self.inspector,
-            ack_timeout=ack_timeout,
-            ping_interval=ping_interval,
-        )
+        self.socket = self._socket_mode(ack_timeout, ping_interval)
         self.http = HttpMode(
             clock=workspace.clock, signing_secret=signing_secret, log=self.log, ack_timeout=ack_timeout
         )
@@ -198,6 +191,16 @@ class SlackServer:
 
     async def wait_connected(self, connections: int = 1, timeout: float = 5.0) -> None:  # noqa: ASYNC109
         await self.wait_for(lambda: self.connections >= connections, timeout)
+
+    def _socket_mode(self, ack_timeout: timedelta, ping_interval: timedelta) -> SocketMode:
+        return SocketMode(
+            app_id=self.workspace.app.id,
+            rng=Random(self.workspace.rng.getrandbits(64)),
+            log=self.log,
+            inspector=self.inspector,
+            ack_timeout=ack_timeout,
+            ping_interval=ping_interval,
+        )
 
     def _transport(self) -> Transport:
         return self.socket if self.events_url is None else self.http

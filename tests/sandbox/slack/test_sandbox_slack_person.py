@@ -111,6 +111,7 @@ async def test_a_group_conversation_has_a_name(workspace: Workspace, app: RawApp
     ("typed", "sent"),
     [
         ("a & b <c>", "a &amp; b &lt;c&gt;"),
+        ("""a "quoted" 'word'""", """a "quoted" 'word'"""),
         ("for @ben in #gpu", "for <@U0BEN|ben> in <#C0GPU|gpu>"),
         ("for @nobody, me@ben.com, #7", "for @nobody, me@ben.com, #7"),
         (

@@ -133,6 +133,19 @@ async def test_an_envelope_is_delivered_again_on_request(server: SlackServer, ap
     assert len(server.log.of(reply.envelope_id)) == 2
 
 
+async def test_each_of_two_copies_under_way_gets_its_own_ack(server: SlackServer, app: RawApp) -> None:
+    app.answer = lambda _: None
+    first = asyncio.create_task(server.person("U0ADA").command("/gpu", channel="C0GPU"))
+    await server.wait_for(lambda: app.envelopes)
+    envelope_id = app.envelopes[0]["envelope_id"]
+    second = asyncio.create_task(server.redeliver(envelope_id))
+    await server.wait_for(lambda: len(app.envelopes) == 2)
+    for _ in range(2):
+        await app.send(f'{{"envelope_id": "{envelope_id}"}}')
+    assert ((await first).error, (await second).error) == (None, None)
+    assert [ack.is_late for ack in server.acks] == [False, False]
+
+
 async def test_an_event_that_nobody_acknowledges_is_sent_again(server: SlackServer, app: RawApp) -> None:
     server.socket.ack_timeout = timedelta(seconds=0.02)
     server.event_retries = (timedelta(0), timedelta(0))

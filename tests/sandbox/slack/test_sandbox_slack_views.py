@@ -247,6 +247,7 @@ async def test_a_submission_carries_every_field(app: RawApp, opened: Opener, ada
     ("block", "value", "complaint"),
     [
         (NAME, None, "Please complete this required field."),
+        (field("name", "checkboxes", options=offered("x")), None, "Please complete this required field."),
         (NAME, "abcdef", "Must have 0 to 5 characters."),
         (field("name", "number_input", is_decimal_allowed=False), "1.5", "Must be a whole number."),
         (field("name", "number_input", is_decimal_allowed=True), "many", "Must be a number."),
@@ -459,3 +460,17 @@ async def test_an_observer_follows_the_views(
         ViewClosed,
     ]
     assert "Launch\nname\nGo" in view.words
+
+
+async def test_a_menu_beside_a_section_has_a_state_and_may_stay_empty(
+    app: RawApp, opened: Opener, ada: Person
+) -> None:
+    menu = {"type": "static_select", "action_id": "region", "options": offered("hk", "us")}
+    section = {"type": "section", "block_id": "beside", "text": plain("Region"), "accessory": menu}
+    view = await opened(modal(section))
+    assert view.values == {"beside": {"region": {"type": "static_select", "selected_option": None}}}
+    app.answer = lambda _: {"response_action": "errors", "errors": {"beside": "none chosen"}}
+    assert (await ada.submit()).error == "invalid_response"
+    app.answer = lambda _: {}
+    assert (await ada.submit(values={"beside": "us"})).ok
+    assert app.payloads[-1]["view"]["state"]["values"]["beside"]["region"]["selected_option"]["value"] == "us"

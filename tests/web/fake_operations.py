@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
+from samples import creating
+
 from bot.errors import InstanceNotFound
 from bot.operations import Actor, Asked, Defaults, Origin
 from storage.cloud import BillingMode
 from storage.records import CreateRequest, Instance, State
-from tests.samples import creating
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,149 @@
+"""Store, outbox and real sinks together, against a simulated Slack and a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from random import Random
+
+import aiohttp
+import pytest
+from clocks import Clock
+from receivers import Receiver, receiver
+from samples import creating
+from slack_sdk.web.async_client import AsyncWebClient
+from standardwebhooks import Webhook
+
+from bot.audience import SLACK
+from bot.deliveries import Deliveries, Sinks
+from bot.sandbox.slack.faults import DropReply, ErrorCode
+from bot.sandbox.slack.server import SlackServer
+from bot.sandbox.slack.workspace import Workspace
+from bot.sinks.slack import SlackSink
+from bot.sinks.slack_pace import SlackPace
+from bot.sinks.webhook import WebhookSink
+from storage.database import migrate, open_database
+from storage.records import DeliveryState, EventKind, NewCard, NewEvent, Target, TargetKind
+from storage.store.store import make_store
+
+SECRET = "a secret of this test"
+
+
+class Outbox:
+    def __init__(self, store, slack, hook: Receiver, sinks: Sinks, clock: Clock) -> None:
+        self.store, self.slack, self.hook, self.clock = store, slack, hook, clock
+        self.deliveries = Deliveries(store=store, sinks=sinks, clock=clock, rng=Random(1), retries=9)
+
+    async def happens(self, *, channel="C0GPU", response_url=None) -> str:
+        """Somebody's instance is ready."""
+        instance = creating(requester="U0ADA", channel=channel)
+        await self.store.instances.add(
+            instance,
+            key=None,
+            event=NewEvent(kind=EventKind.READY, at=self.clock.now, elapsed=timedelta(seconds=75)),
+            card=NewCard(channel=channel, response_url=response_url),
+            unique_name=True,
+            targets=(SLACK, Target(kind=TargetKind.WEBHOOK, address=self.hook.url)),
+        )
+        return instance.id
+
+    async def run(self) -> None:
+        await self.deliveries.deliver_once()
+        async with asyncio.timeout(10):
+            await self.deliveries.idle()
+
+    async def states(self) -> set[DeliveryState]:
+        rows, _ = await self.store.deliveries.list_deliveries()
+        return {row.state for row in rows}
+
+    def messages(self, channel="C0GPU"):
+        return self.slack.workspace.board.history(channel)
+
+
+@pytest.fixture
+async def outbox(tmp_path):
+    clock = Clock()
+    url = f"sqlite:///{tmp_path}/bot.db"
+    await migrate(url)
+    database = await open_database(url)
+    slack = SlackServer(Workspace(clock=clock))
+    await slack.start()
+    webhook = WebhookSink(secret=SECRET, timeout=timedelta(seconds=5), user_agent="test", clock=clock)
+    async with aiohttp.ClientSession() as session, receiver() as hook:
+        client = AsyncWebClient(
+            token=slack.bot_token, base_url=slack.api_url, retry_handlers=[], session=session
+        )
+        pace = SlackPace(clock, edits_per_minute=60_000, posts_per_minute=60_000)
+        sinks = Sinks(webhook=webhook, slack=SlackSink(client, clock=clock, pace=pace))
+        yield Outbox(make_store(database, clock), slack, hook, sinks, clock)
+    await webhook.aclose()
+    await slack.close()
+    await database.close()
+
+
+async def test_everybody_is_told_once(outbox):
+    await outbox.happens()
+    await outbox.run()
+    card, notice = outbox.messages()
+    (received,) = outbox.hook.received
+    assert notice.thread_ts == card.ts
+    assert "<@U0ADA>" in notice.text
+    assert "my-train" in card.words
+    assert b'"event":"instance.ready"' in received.body
+    assert await outbox.states() == {DeliveryState.DELIVERED}
+    assert outbox.slack.violations == []
+
+
+async def test_what_is_sent_has_the_events_own_id(outbox):
+    await outbox.happens()
+    await outbox.run()
+    (received,) = outbox.hook.received
+    rows, _ = await outbox.store.deliveries.list_deliveries()
+    assert {row.event.id for row in rows} == {received.headers["webhook-id"]}
+    signed = Webhook(SECRET.encode()).sign(
+        received.headers["webhook-id"], outbox.clock.now, received.body.decode()
+    )
+    assert received.headers["webhook-signature"] == signed
+
+
+async def test_where_the_bot_is_not_in_the_channel_card_and_notice_go_to_the_requester(outbox):
+    url = f"{outbox.slack.url}/{outbox.slack.workspace.response_urls.issue('U0ADA', 'C0RANDOM')}"
+    instance_id = await outbox.happens(channel="C0RANDOM", response_url=url)
+    await outbox.run()
+    stored = await outbox.store.cards.get(instance_id)
+    card, notice = outbox.messages(stored.channel)
+    assert (stored.ts, notice.thread_ts) == (card.ts, card.ts)
+    assert stored.response_url is None
+    assert len(outbox.slack.journal.calls("response_url")) == 1
+    assert outbox.messages("C0RANDOM") == []
+
+
+async def test_a_card_that_was_deleted_comes_back_once(outbox):
+    instance_id = await outbox.happens()
+    await outbox.run()
+    card, _ = outbox.messages()
+    outbox.slack.workspace.delete(card)
+    await outbox.store.polls.delay(outbox.clock.now)  # something that cards show
+    outbox.clock.advance(5)
+    await outbox.run()
+    _, again = outbox.messages()
+    assert (await outbox.store.cards.get(instance_id)).ts == again.ts
+
+
+async def test_a_lost_answer_may_repeat_the_card_and_never_loses_it(outbox):
+    outbox.slack.fail("chat.postMessage", DropReply())
+    instance_id = await outbox.happens()
+    await outbox.run()
+    outbox.clock.advance(2)
+    await outbox.run()
+    first, second, notice = outbox.messages()
+    assert (await outbox.store.cards.get(instance_id)).ts == second.ts == notice.thread_ts
+    assert first.ts != second.ts
+
+
+async def test_a_dead_slack_does_not_delay_the_webhook(outbox):
+    outbox.slack.fail("chat.postMessage", ErrorCode("token_revoked"), times=5)
+    await outbox.happens()
+    await outbox.run()
+    assert len(outbox.hook.received) == 1
+    assert await outbox.states() == {DeliveryState.DELIVERED, DeliveryState.PENDING}

@@ -1,0 +1,119 @@
+"""Webhooks that fail for long get nothing more until a start or a successful replay."""
+
+from datetime import timedelta
+
+from storage_samples import HOOK, NOTICE, NOW, OTHER_HOOK, event, id_of
+from storage_world import World
+
+from storage.records import Delivery, DeliveryState, EventKind, Target, TargetKind
+from storage.store.deliveries import LeasedDelivery
+from storage.store.targets import DisabledTarget
+from storage.tables import targets
+
+READY = event(EventKind.READY)
+
+
+async def only(world: World) -> LeasedDelivery:
+    (leased,) = await world.store.deliveries.lease_due(100)
+    return leased
+
+
+async def fail(world: World, leased: LeasedDelivery) -> None:
+    assert await world.store.deliveries.settle_later(leased, world.clock.now, 500, "no")
+
+
+async def delivery_of(world: World, number: int) -> Delivery:
+    rows, _ = await world.store.deliveries.list_deliveries()
+    return next(row for row in rows if row.event.instance_id == id_of(number))
+
+
+async def test_the_first_failure_since_a_success_is_remembered(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    await fail(world, await only(world))
+    world.clock.advance(60)
+    await fail(world, await only(world))
+    third = await only(world)
+    assert third.failing_since == NOW
+    assert await world.store.deliveries.settle_delivered(third, 200)
+    await world.add(2, targets=(HOOK,))
+    assert (await only(world)).failing_since is None
+    assert await world.count(targets) == 0
+
+
+async def test_a_disabled_target_gets_nothing_more(world: World) -> None:
+    await world.add(1, targets=(HOOK, OTHER_HOOK))
+    assert await world.store.targets.disable_target(HOOK.address, "410")
+    await world.add(2, targets=(HOOK, NOTICE))
+    dead, total = await world.store.deliveries.list_deliveries(state=DeliveryState.DEAD)
+    assert total == 2
+    assert {(row.target, row.due_at) for row in dead} == {(HOOK, None)}
+    leased = await world.store.deliveries.lease_due(100)
+    assert {each.delivery.target for each in leased} == {OTHER_HOOK, NOTICE}
+
+
+async def test_disabling_again_changes_nothing(world: World) -> None:
+    assert await world.store.targets.disable_target(HOOK.address, "410")
+    world.clock.advance(60)
+    assert not await world.store.targets.disable_target(HOOK.address, "another")
+    assert await world.store.targets.disabled_targets() == (
+        DisabledTarget(address=HOOK.address, disabled_at=NOW, reason="410"),
+    )
+
+
+async def test_a_target_that_only_fails_is_not_disabled(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    await fail(world, await only(world))
+    assert await world.store.targets.disabled_targets() == ()
+    assert await world.store.targets.enable_all() == 0
+    assert (await only(world)).failing_since == NOW
+    assert await world.store.targets.disable_target(HOOK.address, "for long")
+
+
+async def test_what_was_in_flight_ends_as_it_ends(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    await world.add(2, targets=(HOOK,))
+    leased = await world.store.deliveries.lease_due(2)
+    first, second = sorted(leased, key=lambda each: each.delivery.event.instance_id)
+    await world.store.targets.disable_target(HOOK.address, "410")
+    assert await world.store.deliveries.settle_later(first, NOW + timedelta(hours=1), 500, "no")
+    dead = await delivery_of(world, 1)
+    assert (dead.state, dead.due_at, dead.last_error) == (DeliveryState.DEAD, None, "no")
+    assert await world.store.deliveries.settle_delivered(second, 200)
+    assert (await delivery_of(world, 2)).state is DeliveryState.DELIVERED
+
+
+async def test_a_successful_replay_enables_it(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    await world.store.targets.disable_target(HOOK.address, "410")
+    await world.store.deliveries.replay((await delivery_of(world, 1)).id)
+    await world.store.deliveries.settle_delivered(await only(world), 200)
+    assert await world.store.targets.disabled_targets() == ()
+    await world.add(2, targets=(HOOK,))
+    assert (await only(world)).delivery.event.instance_id == id_of(2)
+
+
+async def test_a_replay_that_fails_leaves_it_disabled(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    await world.store.targets.disable_target(HOOK.address, "410")
+    await world.store.deliveries.replay((await delivery_of(world, 1)).id)
+    await fail(world, await only(world))
+    assert (await delivery_of(world, 1)).state is DeliveryState.DEAD
+
+
+async def test_a_start_enables_all(world: World) -> None:
+    await world.store.targets.disable_target(HOOK.address, "410")
+    await world.store.targets.disable_target(OTHER_HOOK.address, "410")
+    assert await world.store.targets.enable_all() == 2
+    assert await world.store.targets.enable_all() == 0
+    await world.add(1, targets=(HOOK,))
+    assert await only(world)
+
+
+async def test_a_notice_is_never_disabled_by_a_webhook_of_its_name(world: World) -> None:
+    await world.store.targets.disable_target(NOTICE.address, "410")
+    await world.add(1, targets=(NOTICE, Target(kind=TargetKind.WEBHOOK, address=NOTICE.address)))
+    leased = await only(world)
+    assert leased.delivery.target == NOTICE
+    await fail(world, leased)
+    assert (await delivery_of(world, 1)).target.address == NOTICE.address
+    assert await only(world)
