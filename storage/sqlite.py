@@ -158,12 +158,21 @@ def lock_file(path: Path) -> IO[bytes]:
 
 
 def _commit(connection: Connection, jobs: list[_Job]) -> None:
-    with connection.begin():
-        if len(jobs) == 1:
-            jobs[0].run(connection)
-            return
-        for job in jobs:
-            _run_apart(connection, job)
+    try:
+        with connection.begin():
+            _run_all(connection, jobs)
+    except BaseException:
+        # A COMMIT that fails leaves SQLite in the transaction, and the next one could not begin.
+        connection.connection.rollback()
+        raise
+
+
+def _run_all(connection: Connection, jobs: list[_Job]) -> None:
+    if len(jobs) == 1:
+        jobs[0].run(connection)
+        return
+    for job in jobs:
+        _run_apart(connection, job)
 
 
 def _run_apart(connection: Connection, job: _Job) -> None:

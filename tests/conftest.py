@@ -5,10 +5,16 @@ from collections.abc import Generator
 
 import hypothesis
 import pytest
+import structlog
 
 # No deadline: a shared core makes any example slow now and then. In CI the same examples every time.
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("tests")
+
+# Plain lines: structlog's own default draws every traceback with its variables, which takes seconds.
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+)
 
 ALLOWED_SKIPS: dict[str, str] = {}
 """Beginning of a skip's reason -> why a machine that runs everything cannot run that test."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from clocks import Clock
@@ -89,11 +91,26 @@ class Scene:
         return [kind for kind, target in await self.events() if target == "notice"]
 
 
+_TEMPLATE: list[bytes] = []
+
+
+async def _migrated() -> bytes:
+    """An empty database of today's version; made once, since migrating takes longer than most tests."""
+    if not _TEMPLATE:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "template.db"
+            await migrate(f"sqlite:///{path}")
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA journal_mode=DELETE")
+            _TEMPLATE.append(path.read_bytes())
+    return _TEMPLATE[0]
+
+
 @asynccontextmanager
 async def scene(folder: Path, timings: Timings = TIMINGS) -> AsyncIterator[Scene]:
-    url = f"sqlite:///{folder / 'scene.db'}"
-    await migrate(url)
-    database = await open_database(url)
+    path = folder / "scene.db"
+    path.write_bytes(await _migrated())
+    database = await open_database(f"sqlite:///{path}")
     clock, woken = Clock(), []
     store = make_store(database, clock)
     novita, probe = FakeNovita(clock), FakeProbe()

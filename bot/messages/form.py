@@ -156,8 +156,9 @@ def _gpu(products: Sequence[Product], chosen: str | None) -> Block:
 def _template(templates: Sequence[Template], typed: str | None) -> Block:
     chosen = choices.chosen_template(typed, templates)
     fits = chosen is None or len(chosen) <= choices.MOST_VALUE
-    options, picked = offered(choices.template_options(templates), [chosen] if chosen and fits else [])
-    if not templates or not fits:
+    known = choices.template_options(templates)
+    options, picked = offered(known, [chosen] if chosen and fits else [])
+    if not known or not fits:
         return _input("template", "Template", _text("template", chosen, fields.MAX_TEMPLATE, "pytorch"))
     return _input("template", "Template", _select_from("template", options, picked))
 

@@ -82,7 +82,7 @@ class WebhookSink:
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Verdict:
         request = self._client.build_request("POST", url, content=body, headers=headers)
-        if True:
+        async with asyncio.timeout(self._timeout.total_seconds()):
             response = await self._client.send(request, stream=True)
         try:
             return self._judge(response)

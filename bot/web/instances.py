@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -94,7 +95,7 @@ class InstanceRoutes:
 async def require_json(request: Request) -> None:
     """A web page can send text or a form anywhere without being asked; JSON it cannot."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if re.fullmatch(r"application/(.+\+)?json", media_type):
         return
     if await request.body():
         raise Refused(fault(415, "Send JSON, with the header Content-Type: application/json."))

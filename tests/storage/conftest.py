@@ -1,6 +1,8 @@
 """The store over real databases: one suite, SQLite always, PostgreSQL among the slow tests."""
 
+import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -27,11 +29,18 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "bot.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-async def sqlite_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path}/bot.db"
-    await migrate(url)
-    return url
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A copy: migrating for each test would take longer than most of them."""
+    shutil.copy(migrated_file, tmp_path / "bot.db")
+    return f"sqlite:///{tmp_path}/bot.db"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])

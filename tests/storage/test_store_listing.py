@@ -63,8 +63,8 @@ async def test_purging_forgets_all_but_the_attempts(world: World) -> None:
     await world.store.instances.settle(
         begun, failed, event=event(EventKind.FAILED), targets=(HOOK,), due_at=None
     )
-    (told,) = await world.store.deliveries.lease_due(1)
-    await world.store.deliveries.settle_dead(told)
+    (leased,) = await world.store.deliveries.lease_due(1)
+    await world.store.deliveries.settle_dead(leased)
     assert await world.store.instances.purge(LATER) == 1
     tables = (instances, events, deliveries, cards, requests)
     assert [await world.count(table) for table in tables] == [0, 0, 0, 0, 0]

@@ -198,7 +198,9 @@ async def test_half_of_a_character_is_400(rest):
     assert (answer.status_code, _documented(answer)["details"][0]["field"]) == (400, "productName")
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "text/a+json", ""]
+)
 async def test_another_content_type_is_415(rest, content_type):
     headers = {"Content-Type": content_type} if content_type else {}
     answer = await rest.http.post("/api/instances", content=b'{"name": "a"}', headers=headers)

@@ -1,0 +1,59 @@
+"""The demo's own texts, and the lines that it types itself where nobody is there to type."""
+
+from __future__ import annotations
+
+FIRST_LINE = "/gpu create 4090 my-train --template pytorch-jupyter"
+
+HELP = """\
+  /gpu …                    what people type in Slack; /gpu help lists it
+  press BUTTON [NAME]       a button of the newest card, or of the instance NAME: press stop
+  fill FIELD=VALUE …        fills in the open form and sends it; cancel closes it
+  as ada | ben | gus …      who types: Ada runs the bot, Ben is a member, Gus is a guest
+  in #gpu | #random | dm    where: the bot is not in #random
+  cloud reclaim NAME        Novita takes a spot GPU back
+  cloud stop NAME           somebody stops it at Novita's console
+  cloud down | up           Novita's API fails, and comes back
+  cloud full | free         no GPU is left in the first region, and there is again
+  wait                      until nothing is under way
+  quit                      ends the demo; so do Ctrl-D and Ctrl-C"""
+
+MAIN_JOB = f"""\
+# Ada needs a GPU. She types one line in #gpu.
+{FIRST_LINE}
+wait
+# It is ready: she was called in the thread. What does she have, and how does she get in?
+/gpu list
+/gpu status my-train
+/gpu ssh my-train
+# Lunch. A GPU that is stopped is not billed.
+/gpu stop my-train
+wait
+# Back at work.
+/gpu start my-train
+wait
+# Done: it goes for good.
+/gpu delete my-train
+wait
+"""
+
+
+def introduction(*, rest: str, speed: float, person: str, typed: bool) -> tuple[str, ...]:
+    """`rest`: the address of the REST API. `typed`: somebody is there to type."""
+    lines = (
+        "gpu-bot demo: the whole bot, beside a simulated Slack workspace and a simulated Novita.",
+        f"Nothing leaves this machine, nothing is billed. Novita is {speed:g} times faster than life.",
+        "",
+        f"  REST  {rest}   docs: {rest}/docs",
+        f"        curl {rest}/api/instances",
+        "",
+    )
+    if not typed:
+        return lines
+    return (
+        *lines,
+        f"You are {person}. Type this line first:",
+        "",
+        f"  {FIRST_LINE}",
+        "",
+        "then for example: /gpu list, press stop, /gpu create, as ben, cloud reclaim my-train, help, quit",
+    )
