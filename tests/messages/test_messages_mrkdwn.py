@@ -94,12 +94,13 @@ def test_in_answers_people_stay_mentions_and_nobody_else():
 
 def test_a_cut_never_splits_an_escape():
     assert mrkdwn.clean("a<<<<", 10) == "a&lt;&lt;…"
+    assert mrkdwn.clean("a<<<<", 9) == "a&lt;…"
     assert mrkdwn.clean("ab", 2) == "ab"
     assert mrkdwn.clean("abc", 2) == "a…"
 
 
 @unhurried
-@given(st.text(), st.integers(1, 50))
+@given(st.text() | st.text("<>&ab\n"), st.integers(1, 50))
 def test_what_is_cleaned_fits_and_holds_no_markup(text, limit):
     cleaned = mrkdwn.clean(text, limit)
     assert len(cleaned) <= limit

@@ -225,6 +225,10 @@ def test_a_price_of_many_digits_keeps_them():
     assert render(Create(gpu="4090", max_usd_per_hour=Decimal("1E+2"))) == "/gpu create 4090 --max 100"
 
 
+def test_a_quotation_mark_in_what_came_by_rest_is_quoted():
+    assert render(Create(gpu='24" panel')) == """/gpu create '24" panel'"""
+
+
 def test_a_command_is_written_with_its_target_first():
     create = Create(gpu="RTX 4090", gpu_count=2, name="t", billing_mode=BillingMode.SPOT, regions=("a", "b"))
     assert render(create) == '/gpu create "RTX 4090:2" t --spot --region a,b'

@@ -44,6 +44,10 @@ def program(code: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def set_revision(database: Database, revision: str) -> None:
     newer = text("UPDATE alembic_version SET version_num = :revision")
     await database.write(lambda connection: connection.execute(newer, {"revision": revision}))
@@ -154,7 +158,7 @@ async def test_opening_makes_no_database(tmp_path: Path) -> None:
     for lock in (True, False):
         with pytest.raises(DatabaseNotMigrated):
             await open_database(f"sqlite:///{tmp_path}/bot.db", lock=lock)
-    assert not [*tmp_path.glob("*")]
+    assert not files(tmp_path)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x"])

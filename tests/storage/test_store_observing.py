@@ -1,5 +1,6 @@
 """One complete list against the table."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -82,8 +83,7 @@ async def test_a_finished_row_is_watched_while_its_gpu_is_in_the_list(world: Wor
 
 async def test_observing_1000_unchanged_instances_writes_no_row(world: World) -> None:
     shown = {"status": "running", "phase": Phase.RUNNING, "seen_at": NOW}
-    for number in range(1, 1001):
-        await world.add_bound(number, **RUNS, **shown)
+    await asyncio.gather(*(world.add_bound(number, **RUNS, **shown) for number in range(1, 1001)))
     account = [observation(f"nv-{number}") for number in range(1, 1001)]
     with statements() as sent:
         assert (await observe(world, *account)).changed == 0
