@@ -52,7 +52,7 @@ test: $(VENV)/.dev ## the quick tests, with branch coverage
 
 test-slow: $(VENV)/.dev ## PostgreSQL, the container's install steps, long crash and fault runs
 	@echo "== test-slow"
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) -m slow --override-ini=faulthandler_timeout=480 $(ARGS)
 
 coverage: $(VENV)/.dev ## what the last `make test` did not reach
 	@echo "== coverage"

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import math
 import os
 import secrets
 import signal
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO, cast
 
-from bot import settings as settings_of_the_demo
 from bot.app import running, utc_now
 from bot.logs import configure
 from bot.sandbox.novita.cloud import Cloud
@@ -39,7 +37,7 @@ from bot.sandbox.terminal.screen import LogStream, Screen
 from bot.sandbox.terminal.stage import Stage
 from bot.sandbox.terminal.waiting import Patience, Settling
 from bot.sandbox.terminal.words import MAIN_JOB, introduction
-from bot.settings import Settings, SettingsError
+from bot.settings import SettingsError, load
 from bot.timings import Timings
 from bot.web.server import ListenError
 from storage.errors import NoSuchInstance
@@ -48,6 +46,15 @@ from storage.store.finding import Find
 from storage.store.store import Store
 
 _CHANNEL, _ADMIN = "C0GPU", "U0ADA"
+_HABITS = {
+    "SLACK_CHANNEL": _CHANNEL,
+    "ADMIN_USERS": _ADMIN,
+    "HOST": "127.0.0.1",
+    # Sped up, the bot asks more often; and an outage that somebody ends is over soon.
+    "NOVITA_RATE_LIMIT": "10000",
+    "CIRCUIT_BREAKER_THRESHOLD": "50",
+    "CIRCUIT_BREAKER_TIMEOUT": "10000",
+}
 _FAILED, _BAD_ARGUMENTS = 1, 2
 _READING = 10.0
 """Seconds before each line that the demo types itself, at the speed of life."""
@@ -128,15 +135,13 @@ async def _run(arguments: _Arguments) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    screen = Screen(sys.stdout, gone=stop.set)
-    async with AsyncExitStack() as stack:
-        playing = asyncio.create_task(_play(arguments, screen, stack))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        playing.cancel()
-        with suppress(asyncio.CancelledError):
-            await playing
+    playing = asyncio.create_task(_play(arguments, Screen(sys.stdout, gone=stop.set)))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    playing.cancel()
+    stopping.cancel()
+    with suppress(asyncio.CancelledError):
+        await playing
     _let_go_of_the_reader()
     return 0
 
@@ -149,18 +154,149 @@ def _let_go_of_the_reader() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _play(arguments: _Arguments, screen: Screen, stack: AsyncExitStack) -> None:
-    """Everything is opened onto `stack`, in order: whoever waits for the lines to end closes it."""
-    speed = arguments.speed
+async def _play(arguments: _Arguments, screen: Screen) -> None:
+    async with AsyncExitStack() as stack:
+        theatre = await _opened(arguments, screen, stack)
+        person = theatre.stage.who_and_where if _is_keyboard(arguments) else None
+        theatre.scene.lines(*introduction(rest=theatre.rest, speed=arguments.speed, person=person))
+        lines = await _lines(arguments, theatre, screen, stack)
+        while (line := await lines.next()) is not None:
+            deed = read_deed(line)
+            if deed is not None and not await theatre.stage.play(deed):
+                break
+        for violation in theatre.slack.violations:
+            theatre.scene.hint(f"Slack would not have taken this: {violation}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Theatre:
+    """All that runs, once it does."""
+
+    rest: str
+    slack: SlackServer
+    scene: Scene
+    stage: Stage
+
+
+async def _opened(arguments: _Arguments, screen: Screen, stack: AsyncExitStack) -> _Theatre:
+    """In this order onto the stack, which closes it in reverse: the service goes before its servers do."""
+    speed, timings = arguments.speed, _timings(arguments.speed)
     slack = await stack.enter_async_context(SlackServer(Workspace(clock=utc_now)))
     novita = await stack.enter_async_context(NovitaServer(Cloud(clock=utc_now, speed=speed)))
     scene = Scene(slack.workspace, screen, clock=utc_now)
     secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
     receiver = await stack.enter_async_context(Receiver(secret, scene.arrived))
     folder = stack.enter_context(TemporaryDirectory(prefix="gpu-bot-demo-"))
-    settings = _settings(arguments, slack=slack, novita=novita, hook=receiver.url, secret=secret, folder=folder)
+    addresses = {
+        "NOVITA_API_BASE_URL": novita.base_url,
+        "SLACK_API_BASE_URL": slack.api_url,
+        "DATABASE_URL": f"sqlite:///{folder}/demo.db",
+        "WEBHOOK_URL": receiver.url,
+    }
+    keys = {
+        "NOVITA_API_KEY": novita.api_key,
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "WEBHOOK_SECRET": secret,
+    }
+    settings = load(
+        {**_HABITS, **arguments.log, **addresses, **keys, "PORT": str(arguments.port)}, env_file=None
+    )
     configure(level=settings.log_level, form=settings.log_format, stream=_log_stream(screen))
-    bot = _Bot()
-    port = await stack.enter_async_context(running(settings, timings=_timings(speed), wrap=bot.keep))
-    slack.workspace.subscribe(scene.observe)
+    inside = _Inside()
+    port = await stack.enter_async_context(running(settings, timings=timings, wrap=inside.keep))
+    fate = Fate(novita, region=settings.default_region, speed=speed, novita_id=inside.novita_id)
+    settling = Settling(inside, fate, clock=utc_now, patience=_patience(timings, speed))
     await _until_warm(novita)
+    stack.callback(slack.workspace.subscribe(scene.observe))
+    stage = Stage(slack, scene, fate, settled=settling.settled, channel=_CHANNEL, person=_ADMIN)
+    return _Theatre(rest=f"http://127.0.0.1:{port}", slack=slack, scene=scene, stage=stage)
+
+
+async def _until_warm(novita: NovitaServer) -> None:
+    """The first form offers what the bot has looked up by then. A look-up that fails is no reason to end."""
+    with suppress(TimeoutError):
+        for endpoint, calls in (("products", 2), ("clusters", 1), ("templates", 2)):
+            await novita.journal.wait_for(endpoint, calls, over=True)
+
+
+async def _lines(arguments: _Arguments, theatre: _Theatre, screen: Screen, stack: AsyncExitStack) -> Lines:
+    if arguments.script is not None:
+        return ScriptLines(arguments.script)
+    if _is_keyboard(arguments):
+        keyboard = Keyboard(sys.stdin.fileno(), screen, lambda: theatre.stage.prompt)
+        return await stack.enter_async_context(keyboard)
+    piped = None if sys.stdin is None or sys.stdin.closed else PipedLines(sys.stdin.fileno())
+    first = None if piped is None else await piped.next()
+    if piped is None or first is None:
+        theatre.scene.note("Nobody is here to type, so the demo shows the main job by itself.")
+        return ScriptLines(MAIN_JOB.splitlines(), pause=_READING / arguments.speed)
+    piped.put_back(first)
+    return piped
+
+
+def _is_keyboard(arguments: _Arguments) -> bool:
+    """Somebody who types, before a terminal that can be drawn on."""
+    terminals = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    return arguments.script is None and terminals and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _log_stream(screen: Screen) -> TextIO:
+    return cast("TextIO", LogStream(screen)) if sys.stderr.isatty() and screen.is_terminal else sys.stderr
+
+
+def _timings(speed: float) -> Timings:
+    """The service waits as much shorter as the cloud is faster."""
+    usual = Timings()
+    spans = {field.name: getattr(usual, field.name) for field in fields(usual)}
+    shorter = {
+        name: max(span / speed, _SHORTEST)
+        for name, span in spans.items()
+        if isinstance(span, timedelta) and name not in _AS_USUAL
+    }
+    faster: dict[str, Any] = {
+        **shorter,
+        # What nobody asked the bot for is seen only by a poll, and somebody waits before the terminal.
+        "slow_poll": shorter["fast_poll"] * 3,
+        "stop_within": _STOP_WITHIN,
+    }
+    return replace(usual, **faster)
+
+
+def _patience(timings: Timings, speed: float) -> Patience:
+    return Patience(
+        quiet_for=timings.tick * 3,
+        outage=timings.delayed_after * 2,
+        longest=max(timedelta(minutes=20) / speed, timedelta(seconds=10)),
+    )
+
+
+class _Inside:
+    """A look into the service that nobody outside has: what it has not done yet."""
+
+    _store: Store
+
+    def keep(self, name: str, part: Any) -> Any:
+        """Meant as `wrap`; changes nothing."""
+        if name == "store":
+            self._store = part
+        return part
+
+    async def under_way(self) -> tuple[str, ...]:
+        instances, _ = await self._store.instances.list_instances(include_deleted=True)
+        waiting = [f"{i.name} is {i.state}" for i in instances if i.state in _UNDER_WAY or i.wish is not None]
+        cards = [await self._store.cards.get(i.id) for i in instances]
+        if any(card is not None and card.shown_version < card.wanted_version for card in cards):
+            waiting.append("a card is old")
+        if (await self._store.deliveries.backlog()).pending:
+            waiting.append("a notice is on its way")
+        return tuple(waiting)
+
+    async def looked_at(self) -> datetime | None:
+        return (await self._store.polls.last()).listed_at
+
+    async def novita_id(self, name: str) -> str | None:
+        try:
+            return (await self._store.instances.get(Find(ref=name))).novita_id
+        except NoSuchInstance:
+            return None

@@ -44,7 +44,8 @@ def match_region(typed: str, clusters: Sequence[Cluster]) -> Cluster:
             return cluster
     names = [cluster.name for cluster in clusters]
     nearest = _nearest(typed, names) or tuple(sorted(names)[:3])
-    raise RegionNotFound(f"Novita has no region {typed}. Did you mean {_either(nearest)}?", nearest=nearest)
+    meant = f" Did you mean {_either(nearest)}?" if nearest else ""
+    raise RegionNotFound(f"Novita has no region {typed}.{meant}", nearest=nearest)
 
 
 def match_template(typed: str, templates: Sequence[Template]) -> Template:

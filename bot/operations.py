@@ -211,7 +211,8 @@ class Operations:
     def _filled(self, asked: Asked) -> CreateRequest:
         template = asked.template if asked.template or asked.image else self.defaults.template
         if template is None and asked.image is None:
-            raise UsageError("It needs a template or an image.", hint="--template pytorch-jupyter")
+            hint = f"/gpu create {asked.gpu} --template pytorch-jupyter"
+            raise UsageError("It needs a template or an image.", hint=hint)
         gpu_count = asked.gpu_count or self.defaults.gpu_count
         return CreateRequest(
             name=asked.name or self._generated_name(asked.gpu),

@@ -110,7 +110,8 @@ class Poller:
         except NovitaError as error:
             log.warning("late_instance_stays", novita_id=stray.observation.novita_id, why=str(error))
             return
-        event = NewEvent(kind=EventKind.LATE_REMOVED, at=self._clock())
+        now = self._clock()
+        event = NewEvent(kind=EventKind.LATE_REMOVED, at=now, elapsed=now - stray.attempt.begun_at)
         i = stray.instance  # None: purged long ago, there is nobody to tell
         told = () if i is None else targets(i, event.kind, webhook_url=self._webhook_url)
         novita_id = stray.observation.novita_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import deque
 from datetime import timedelta
 from random import Random
@@ -131,11 +132,17 @@ def hook(address=HOOK) -> Target:
     return Target(kind=TargetKind.WEBHOOK, address=address)
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    path = tmp_path_factory.mktemp("migrated") / "bot.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-async def bench(tmp_path):
-    url = f"sqlite:///{tmp_path}/bot.db"
-    await migrate(url)
-    database = await open_database(url)
+async def bench(tmp_path, migrated):
+    path = shutil.copy(migrated, tmp_path)
+    database = await open_database(f"sqlite:///{path}")
     clock = Clock()
     yield Bench(make_store(database, clock), clock)
     await database.close()

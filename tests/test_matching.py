@@ -88,6 +88,8 @@ def test_an_unknown_region_names_some_that_exist():
     with pytest.raises(RegionNotFound) as far_off:
         match_region("@@@@", CLUSTERS)
     assert len(far_off.value.nearest) == 3
+    with pytest.raises(RegionNotFound, match="no region x"):
+        match_region("x", ())
 
 
 @pytest.mark.parametrize(

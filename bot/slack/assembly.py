@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
-import aiohttp
-from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.catalog import Catalog
 from bot.operations import Operations
+from bot.sinks.slack_answers import Refused, Unavailable
 from bot.slack.connection import SocketModeSupervisor
 from bot.slack.conversation import Conversation
+from bot.slack.http_mode import HttpMode
 from bot.slack.listeners import Listeners
 from bot.slack.people import People
+from bot.slack.replies import Replies
 from bot.slack.workspace import Workspace
+from bot.units import is_loopback
+
+log = structlog.get_logger(__name__)
 
 _CONNECT_WITHIN = timedelta(seconds=5)
+_FINISH_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,27 +49,27 @@ class SlackSide:
     def __init__(
         self, access: Access, operations: Operations, catalog: Catalog, *, clock: Callable[[], datetime]
     ) -> None:
-        # Tries once: what has to be repeated, the outbox repeats.
-        self.client = AsyncWebClient(
-            token=access.bot_token, base_url=access.api_base_url, timeout=10, retry_handlers=[]
-        )
-        self._workspace = Workspace(self.client)
-        app = self._bolt_app(access)
+        self.client = _web_client(access)
+        self._workspace = Workspace(self.client, clock=clock)
+        self._replies = Replies(self.client)
+        app = _bolt_app(self.client, access.bot_token)
         people = People(self.client, self._workspace, clock=clock)
         conversation = Conversation(operations, people, catalog, clock=clock)
-        Listeners(conversation, self.client, clock=clock).register(app)
+        Listeners(conversation, self.client, self._replies, clock=clock).register(app)
         self.handle_http: Callable[[Request], Awaitable[Response]] | None = None
         """HTTP mode; None: off."""
         if access.signing_secret is not None:
-            self.handle_http = AsyncSlackRequestHandler(app).handle
+            self.handle_http = HttpMode(app, access.signing_secret, clock=clock).handle
         self._socket_mode: SocketModeSupervisor | None = None
         if access.app_token is not None:
             self._socket_mode = SocketModeSupervisor(app, access.app_token, clock=clock)
 
     async def start(self) -> None:
         """Raises nothing: Slack may be down. Who we are is asked again at the first command then."""
-        with contextlib.suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
-            await self._workspace.identity()
+        try:
+            await self._workspace.team_id()
+        except (Refused, Unavailable) as error:
+            log.warning("slack_not_reached", why=str(error))
         if self._socket_mode is not None:
             await self._socket_mode.start(within=_CONNECT_WITHIN)
 
@@ -73,24 +78,39 @@ class SlackSide:
             await self._socket_mode.watch()
 
     async def close(self) -> None:
+        """What was asked before is answered, if it takes no longer than some seconds."""
         if self._socket_mode is not None:
-            await self._socket_mode.close()
+            await self._socket_mode.close(within=_FINISH_WITHIN)
+        await self._replies.drain(_FINISH_WITHIN)
 
     def unhealthy_since(self) -> datetime | None:
         """Of what Slack sends us; None also in HTTP mode, where silence is no sign."""
         return None if self._socket_mode is None else self._socket_mode.unhealthy_since()
 
-    def _bolt_app(self, access: Access) -> AsyncApp:
-        async def authorize() -> AuthorizeResult:  # a method's `self` would confuse Bolt
-            return await self._workspace.identity()
 
-        return AsyncApp(
-            logger=_quiet_logger(),
-            client=self.client,
-            authorize=authorize,
-            signing_secret=access.signing_secret or "",
-            request_verification_enabled=access.signing_secret is not None,
-        )
+def _web_client(access: Access) -> AsyncWebClient:
+    # Tries once: what has to be repeated, the outbox repeats.
+    client = AsyncWebClient(
+        token=access.bot_token, base_url=access.api_base_url, timeout=10, retry_handlers=[]
+    )
+    if is_loopback(urlsplit(access.api_base_url).hostname or ""):
+        client.proxy = None  # one from the environment leads away from this machine
+    return client
+
+
+def _bolt_app(client: AsyncWebClient, bot_token: str) -> AsyncApp:
+    async def authorize() -> AuthorizeResult:
+        # Asking Slack who we are would come before every ack; whose workspace it is, `People` judges.
+        return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=bot_token)
+
+    return AsyncApp(
+        logger=_quiet_logger(),
+        client=client,
+        authorize=authorize,
+        signing_secret="",
+        request_verification_enabled=False,  # `HttpMode` has done it
+        raise_error_for_unhandled_request=True,  # so that it is acknowledged all the same
+    )
 
 
 def _quiet_logger() -> logging.Logger:

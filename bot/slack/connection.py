@@ -12,10 +12,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 log = structlog.get_logger(__name__)
 
@@ -25,11 +28,29 @@ _NEW_HANDLER_AFTER = timedelta(minutes=2)
 _PING_EVERY = 10.0
 
 
+class _Handler(AsyncSocketModeHandler):
+    """Knows which envelopes it has not acknowledged yet."""
+
+    def __init__(self, app: AsyncApp, app_token: str) -> None:
+        super().__init__(app, app_token, logger=_quiet_logger(), ping_interval=_PING_EVERY)
+        self.client.proxy = app.client.proxy  # the SDK asks the environment once more
+        self.unanswered: set[asyncio.Task[Any]] = set()
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - the SDK runs each envelope in a task of its own
+        self.unanswered.add(task)
+        try:
+            await super().handle(client, req)
+        finally:
+            self.unanswered.discard(task)
+
+
 @dataclass(slots=True)
 class _Line:
     """One connection, whichever handler holds it at present."""
 
-    handler: AsyncSocketModeHandler
+    handler: _Handler
     connecting: asyncio.Task[None]
     down_since: datetime | None
     handler_since: datetime
@@ -57,10 +78,13 @@ class SocketModeSupervisor:
             await self._watch(line)
         self._note(connected=any(line.down_since is None for line in self._lines))
 
-    async def close(self) -> None:
-        for line in self._lines:
-            await self._hang_up(line)
-        self._lines = []
+    async def close(self, *, within: timedelta) -> None:
+        """`within`: so long it waits until everything that came in is acknowledged."""
+        unanswered = {task for line in self._lines for task in line.handler.unanswered}
+        if unanswered:
+            await asyncio.wait(unanswered, timeout=within.total_seconds())
+        lines, self._lines = self._lines, []
+        await asyncio.gather(*(_hang_up(line) for line in lines))
 
     def unhealthy_since(self) -> datetime | None:
         """None while at least one connection stands."""
@@ -74,7 +98,7 @@ class SocketModeSupervisor:
         line.down_since = line.down_since or now
         if now - max(line.down_since, line.handler_since) >= _NEW_HANDLER_AFTER:
             log.warning("socket_mode_replaced", down_since=line.down_since.isoformat())
-            await self._hang_up(line)
+            await _hang_up(line)
             fresh = self._new_line()
             line.handler, line.connecting = fresh.handler, fresh.connecting
             line.handler_since = now
@@ -91,18 +115,20 @@ class SocketModeSupervisor:
             log.warning("slack_disconnected")
 
     def _new_line(self) -> _Line:
-        handler = AsyncSocketModeHandler(
-            self._app, self._app_token, logger=_quiet_logger(), ping_interval=_PING_EVERY
-        )
+        handler = _Handler(self._app, self._app_token)
         connecting = asyncio.create_task(handler.client.connect())  # type: ignore[no-untyped-call]
         now = self._clock()
         return _Line(handler=handler, connecting=connecting, down_since=now, handler_since=now)
 
-    @staticmethod
-    async def _hang_up(line: _Line) -> None:
-        line.connecting.cancel()
-        await asyncio.gather(line.connecting, return_exceptions=True)
-        await line.handler.client.close()  # type: ignore[no-untyped-call]
+
+async def _hang_up(line: _Line) -> None:
+    client = line.handler.client
+    line.connecting.cancel()
+    await asyncio.gather(line.connecting, return_exceptions=True)
+    await client.close()  # type: ignore[no-untyped-call]
+    # The SDK cancels these and does not wait for their end.
+    loops = (client.message_processor, client.current_session_monitor, client.message_receiver)
+    await asyncio.gather(*(loop for loop in loops if loop is not None), return_exceptions=True)
 
 
 def _quiet_logger() -> logging.Logger:

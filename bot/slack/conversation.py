@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
 from bot.catalog import Catalog
-from bot.errors import UsageError
-from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status
+from bot.errors import BotError, NameTaken, ProductNotFound, TemplateNotFound, UsageError
+from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status, render
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.operations import Actor, Asked, Operations, Origin
@@ -29,6 +30,8 @@ class Spoken:
     channel_id: str | None
     response_url: str | None
     trigger_id: str | None
+    thread_ts: str | None = None
+    """The thread of the message whose button was pressed: that is where the answer is looked for."""
     key: str
     """The same for every delivery of one request: Slack may deliver twice."""
 
@@ -46,12 +49,14 @@ class Spoken:
     def of_action(cls, body: Mapping[str, Any]) -> Spoken:
         """Keyed by message, button, moment and person."""
         action, user_id = body["actions"][0], body["user"]["id"]
-        message_ts = body.get("container", {}).get("message_ts")
+        container = body.get("container", {})
+        message_ts = container.get("message_ts")
         return cls(
             user_id=user_id,
             channel_id=body.get("channel", {}).get("id"),
             response_url=body.get("response_url"),
             trigger_id=body.get("trigger_id"),
+            thread_ts=container.get("thread_ts"),
             key=f"action:{message_ts}:{action['action_id']}:{action.get('action_ts')}:{user_id}",
         )
 
@@ -63,11 +68,13 @@ class Spoken:
             channel_id=kept.get("channel_id"),
             response_url=kept.get("response_url"),
             trigger_id=body.get("trigger_id"),
+            thread_ts=kept.get("thread_ts"),
             key=f"view:{body['view']['id']}",
         )
 
     def kept(self) -> str:
-        return json.dumps({"channel_id": self.channel_id, "response_url": self.response_url})
+        kept = {name: getattr(self, name) for name in ("channel_id", "response_url", "thread_ts")}
+        return json.dumps(kept)
 
 
 class Conversation:
@@ -93,7 +100,8 @@ class Conversation:
     ) -> Message:
         match command:
             case Create():
-                return await self.create(command, spoken)
+                with _corrected(command):
+                    return await self.create(command, spoken)
             case Act(verb=verb, name=name):
                 return await self.act(verb, name, spoken)
             case List(everybody=everybody):
@@ -149,10 +157,30 @@ class Conversation:
     def form_choices(self) -> dict[str, Any]:
         """From memory: the form opens at once, also where Novita is down."""
         return {
-            "products": self._catalog.known_products(BillingMode.SPOT),
+            "products": [p for mode in BillingMode for p in self._catalog.known_products(mode)],
             "templates": self._catalog.known_templates(),
             "clusters": self._catalog.known_clusters(),
         }
 
     async def _actor(self, spoken: Spoken) -> Actor:
         return await self._people.actor(spoken.user_id)
+
+
+@contextmanager
+def _corrected(typed: Create) -> Iterator[None]:
+    """What is wrong with one word of a command is told with the whole command, that word put right."""
+    try:
+        yield
+    except NameTaken as error:
+        raise UsageError(str(error), hint=render(replace(typed, name=error.free)), code=error.code) from error
+    except ProductNotFound as error:
+        _offer(error, [replace(typed, gpu=name) for name in error.nearest])
+        raise
+    except TemplateNotFound as error:
+        _offer(error, [replace(typed, template=name) for name in error.nearest])
+        raise
+
+
+def _offer(error: BotError, better: list[Create]) -> None:
+    if better:
+        error.hint = render(better[0])

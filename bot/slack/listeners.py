@@ -1,8 +1,7 @@
 """What Slack sends, handed on: commands, buttons, the form. Nothing here calls Novita for a change.
 
-Everything is acknowledged, whatever happens: over Socket Mode an unacknowledged envelope is silence, and an
-exception right after an `ack` loses it. So each listener computes its answer first, errors included, and acks
-once.
+Everything is acknowledged, and in time: what is not acknowledged within three seconds looks broken, and over
+Socket Mode it is silence. So an answer that is there soon goes into the ack; what takes longer follows it.
 """
 
 from __future__ import annotations
@@ -11,48 +10,85 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-import aiohttp
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.errors import BotError
-from bot.grammar.commands import Create, Ssh
+from bot.errors import (
+    BotError,
+    NameTaken,
+    ProductNotFound,
+    RegionNotFound,
+    TemplateNotFound,
+    TryAgain,
+    UsageError,
+)
+from bot.grammar.commands import SLASH, Act, Create, Ssh, render
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.messages.form import FORM_ID, create_form, read_form
+from bot.sinks.slack_answers import Refused, Unavailable, answer_of
 from bot.slack.arguments import parse
 from bot.slack.conversation import Conversation, Spoken
+from bot.slack.replies import Replies
 from storage.records import Wish
 
 log = structlog.get_logger(__name__)
 
-_EVERYTHING = re.compile(".*")
-_ANSWER_WITHIN = 10.0
+_ANSWER_WITHIN = timedelta(seconds=10)
+_ACK_QUERY_WITHIN = timedelta(seconds=0.2)
+_ACK_CHANGE_WITHIN = timedelta(seconds=2.5)
+"""A change is acknowledged when it is on disk; Slack gives it three seconds."""
+_OPEN_WITHIN = timedelta(seconds=3)
+"""The life of a trigger_id."""
+
+_FIELD_OF: tuple[tuple[type[BotError], str], ...] = (
+    (NameTaken, "name"),
+    (ProductNotFound, "gpu"),
+    (TemplateNotFound, "template"),
+    (RegionNotFound, "regions"),
+)
+"""The field of the form that an error is about."""
+
+
+class _Unexpected(BotError):
+    """A fault of ours; the log has the reference too."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"Something went wrong on my side. Please try again. Reference: {reference}")
+        self.reference = reference
+
+
+Outcome = Message | BotError | None
+"""None: nothing is left to say, since a form was opened."""
 
 
 class Listeners:
     def __init__(
-        self, conversation: Conversation, client: AsyncWebClient, *, clock: Callable[[], datetime]
+        self,
+        conversation: Conversation,
+        client: AsyncWebClient,
+        replies: Replies,
+        *,
+        clock: Callable[[], datetime],
     ) -> None:
         self._conversation = conversation
         self._client = client
+        self._replies = replies
         self._clock = clock
 
     def register(self, app: AsyncApp) -> None:
-        app.command("/gpu")(self.command)
+        """`app` raises its error for what nobody listens to."""
+        app.command(SLASH)(self.command)
         app.action(re.compile(r"^gpu:"))(self.press)
         app.view(FORM_ID)(self.submit)
-        for anything in (app.command, app.action, app.view):
-            anything(_EVERYTHING)(_acknowledge)
-        app.error(_acknowledge_error)
+        app.error(self.fail)
 
     async def command(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         spoken = Spoken.of_command(body)
@@ -63,106 +99,177 @@ class Listeners:
             return
         match command:
             case Create() if self._conversation.needs_form(command):
-                await ack()
-                await self._open_form(command, spoken)
+                await self._answer_later(ack, spoken, self._open_form(command, spoken))
             case Ssh(name=name):
-                await ack()
-                await self._tell(spoken, await _answered(self._conversation.connect(name, spoken)))
+                await self._answer_later(ack, spoken, self._conversation.connect(name, spoken))
             case _:
-                await ack(**await _answered(self._conversation.carry_out(command, spoken)))
+                soon = _ACK_CHANGE_WITHIN if isinstance(command, Create | Act) else _ACK_QUERY_WITHIN
+                await self._answer_soon(ack, spoken, self._conversation.carry_out(command, spoken), soon)
 
     async def press(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A button: `gpu:<what>`, its value the instance's id. Whoever presses is judged anew."""
         spoken = Spoken.of_action(body)
         action = body["actions"][0]
-        what, instance_id = action["action_id"].split(":")[1], action.get("value", "")
+        what, instance_id = action["action_id"].split(":")[1], action.get("value") or ""
         match what:
             case "start" | "stop" | "restart" | "delete":
-                answer = await _answered(self._conversation.act(Wish(what), instance_id, spoken))
+                work = self._conversation.act(Wish(what), instance_id, spoken)
+                outcome = self._replies.begin(_outcome(work))
+                await _is_there(outcome, _ACK_CHANGE_WITHIN)
                 await ack()
-                await self._tell(spoken, answer)
+                self._replies.begin(self._say(spoken, outcome))
             case "connect":
-                await ack()
-                await self._tell(spoken, await _answered(self._conversation.connect(instance_id, spoken)))
+                await self._answer_later(ack, spoken, self._conversation.connect(instance_id, spoken))
             case "status":
-                await ack()
-                await self._tell(spoken, await _answered(self._conversation.status(instance_id, spoken)))
+                await self._answer_later(ack, spoken, self._conversation.status(instance_id, spoken))
             case "create":
-                await ack()
-                await self._open_form(Create(), spoken)
+                await self._answer_later(ack, spoken, self._open_form(Create(), spoken))
             case _:
-                await ack()  # a button of an earlier version
+                await self._answer_later(ack, spoken, _no_longer_known())
 
     async def submit(self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         spoken = Spoken.of_view(body, json.loads(view["private_metadata"] or "{}"))
         filled = read_form(view["state"])
+        if isinstance(filled, Create) and self._conversation.needs_form(filled):
+            filled = {"template": "Choose a template, or name an image below."}
         if not isinstance(filled, Create):
             await ack(response_action="errors", errors=filled)
             return
-        try:
-            receipt = await self._conversation.create(filled, spoken)
-        except BotError as error:
-            await ack(response_action="update", view=self._form(filled, spoken, error=str(error)))
-        except Exception as error:  # noqa: BLE001 - as in `_answered`, of which this is the form's half
-            answer = _unexpected(error)
-            await ack(response_action="update", view=self._form(filled, spoken, error=answer["text"]))
-        else:
-            await ack()
-            await self._tell(spoken, receipt)
+        outcome = self._replies.begin(_outcome(self._conversation.create(filled, spoken)))
+        done = outcome.result() if await _is_there(outcome, _ACK_CHANGE_WITHIN) else None
+        if isinstance(done, BotError):
+            await ack(**self._refusal(done, filled, spoken))
+            return
+        await ack()
+        self._replies.begin(self._say(spoken, outcome))
+
+    async def fail(self, error: Exception, body: Mapping[str, Any]) -> BoltResponse:
+        """What nobody listens to, such as the parts of another version, and what no listener foresaw."""
+        fault: BotError = UsageError(f"I listen to {SLASH} only.", hint=f"{SLASH} help")
+        if not isinstance(error, BoltUnhandledRequestError):
+            fault = _unexpected(error)
+        elif "command" not in body:
+            return BoltResponse(status=200)
+        if "command" in body:
+            return BoltResponse(status=200, body=json.dumps(_message(fault)))
+        if body.get("type") == "view_submission":
+            # An empty ack would close the form as though all were well.
+            return BoltResponse(status=200, body=json.dumps(_beside("gpu", fault)))
+        self._replies.begin(self._replies.tell(_message(fault), body.get("response_url")))
+        return BoltResponse(status=200)
+
+    async def _answer_soon(
+        self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Outcome], within: timedelta
+    ) -> None:
+        outcome = self._replies.begin(_outcome(work))
+        if await _is_there(outcome, within):
+            await ack(**_message(outcome.result()))
+            return
+        await ack()
+        self._replies.begin(self._say(spoken, outcome))
+
+    async def _answer_later(self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Outcome]) -> None:
+        await ack()
+        self._replies.begin(self._say(spoken, _outcome(work)))
+
+    async def _say(self, spoken: Spoken, outcome: Awaitable[Outcome]) -> None:
+        done = await outcome
+        if done is not None:
+            await self._replies.tell(_message(done), spoken.response_url, thread_ts=spoken.thread_ts)
 
     async def _open_form(self, typed: Create, spoken: Spoken) -> None:
-        answer = await _answered(self._shown_form(typed, spoken))
-        if answer is not None:
-            await self._tell(spoken, answer)
-
-    async def _shown_form(self, typed: Create, spoken: Spoken) -> Message | None:
         await self._conversation.require_member(spoken)
+        view = self._form(typed, spoken)
         try:
-            await self._client.views_open(trigger_id=spoken.trigger_id, view=self._form(typed, spoken))
-        except SlackApiError as error:
-            if error.response.get("error") == "exchanged_trigger_id":
-                return None  # a second delivery of the same command: its form is open
-            raise
-        return None
+            await answer_of(
+                lambda: self._client.views_open(trigger_id=spoken.trigger_id, view=view),
+                now=self._clock(),
+                timeout=_OPEN_WITHIN,
+            )
+        except Unavailable as error:
+            raise _not_opened(typed) from error
+        except Refused as refusal:
+            if refusal.code == "exchanged_trigger_id":
+                return  # a second delivery of the same command: its form is open
+            if refusal.code != "expired_trigger_id":
+                raise
+            raise _not_opened(typed) from refusal
+
+    def _refusal(self, fault: BotError, filled: Create, spoken: Spoken) -> dict[str, Any]:
+        """Beside the field that it is about, else above them all."""
+        for kind, field in _FIELD_OF:
+            if isinstance(fault, kind):
+                return _beside(field, fault)
+        return {"response_action": "update", "view": self._form(filled, spoken, error=_sentence(fault))}
 
     def _form(self, filled: Create, spoken: Spoken, *, error: str | None = None) -> dict[str, Any]:
         return create_form(
             **self._conversation.form_choices(), filled=filled, private=spoken.kept(), error=error
         )
 
-    async def _tell(self, spoken: Spoken, message: Message) -> None:
-        """To the asker alone, after the ack. What cannot be told is not told twice."""
-        if not spoken.response_url:
-            return
-        webhook = AsyncWebhookClient(spoken.response_url, timeout=10, retry_handlers=[])
-        try:
-            await webhook.send(response_type="ephemeral", replace_original=False, **message)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("answer_lost", user=spoken.user_id, why=type(error).__name__)
 
-
-async def _answered(work: Coroutine[Any, Any, Message | None]) -> Any:
-    """The answer, or the error as an answer."""
+async def _outcome(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """The answer, or what came in between. Raises nothing."""
     try:
-        return await asyncio.wait_for(work, _ANSWER_WITHIN)
+        async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
+            return await work
     except BotError as error:
-        return answers.error(error)
+        return error
+    except TimeoutError:
+        log.warning("slack_request_slow")
+        return _in_vain()
     except Exception as error:  # noqa: BLE001 - one of the three places that catch everything
         return _unexpected(error)
 
 
-def _unexpected(error: Exception) -> Message:
+async def _is_there(outcome: asyncio.Task[Outcome], within: timedelta) -> bool:
+    await asyncio.wait({outcome}, timeout=within.total_seconds())
+    return outcome.done()
+
+
+async def _no_longer_known() -> Message:
+    raise UsageError("That button is of another version of mine.", hint=f"{SLASH} list")
+
+
+def _message(outcome: Message | BotError) -> Message:
+    match outcome:
+        case _Unexpected(reference=reference):
+            return answers.unexpected(reference)
+        case BotError():
+            return answers.error(outcome)
+        case _:
+            return outcome
+
+
+def _unexpected(error: Exception) -> _Unexpected:
     reference = uuid.uuid4().hex[:8]
     log.error("slack_request_failed", reference=reference, exc_info=error)
-    return answers.unexpected(reference)
+    return _Unexpected(reference)
 
 
-async def _acknowledge(ack: AsyncAck) -> None:
-    """What nobody listens to: link buttons, parts of earlier versions."""
-    await ack()
+def _in_vain() -> TryAgain:
+    seconds = int(_ANSWER_WITHIN.total_seconds())
+    return TryAgain(
+        f"I have waited {seconds} seconds for an answer in vain. If you asked for a change, it may have been "
+        "made all the same.",
+        hint=f"{SLASH} list",
+    )
 
 
-async def _acknowledge_error(error: Exception, body: Mapping[str, Any]) -> BoltResponse:
-    """Bolt's own failures, such as Slack not saying who we are: told where an ack can carry a text."""
-    answer = _unexpected(error)
-    return BoltResponse(status=200, body=json.dumps(answer) if "command" in body else "")
+def _not_opened(typed: Create) -> TryAgain:
+    return TryAgain("Slack did not open the form in time. Please try again.", hint=render(typed))
+
+
+def _beside(field: str, fault: BotError) -> dict[str, Any]:
+    return {"response_action": "errors", "errors": {field: _sentence(fault)}}
+
+
+def _sentence(fault: BotError) -> str:
+    """For the form, which knows no code spans."""
+    match fault:
+        case NameTaken(free=free):
+            return f"{fault} {free} is free."
+        case BotError(hint=None):
+            return str(fault)
+        case _:
+            return f"{fault} Try: {fault.hint}"

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import aiohttp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import TryAgain
 from bot.operations import Actor
+from bot.sinks.slack_answers import Refused, Unavailable, Why, answer_of
 from bot.slack.workspace import Workspace
 
 _KEPT = timedelta(minutes=10)
@@ -48,15 +47,28 @@ class People:
     async def _look_up(self, user_id: str) -> Actor:
         try:
             async with asyncio.timeout(_LOOK_UP_WITHIN.total_seconds()):
-                answer = await self._client.users_info(user=user_id)
-                return _read(answer["user"], await self._workspace.team_id())
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+                return await self._told_by_slack(user_id)
+        except (Refused, Unavailable, TimeoutError) as error:
             raise TryAgain("Slack does not say who you are just now. Please try again.") from error
+
+    async def _told_by_slack(self, user_id: str) -> Actor:
+        team_id = await self._workspace.team_id()
+        try:
+            answer = await answer_of(
+                lambda: self._client.users_info(user=user_id), now=self._clock(), timeout=_LOOK_UP_WITHIN
+            )
+        except Refused as refusal:
+            if refusal.why is not Why.NOBODY:
+                raise
+            # Slack shows us everybody of our own workspace.
+            return Actor(user_id=user_id, full_member=False)
+        return _read(answer["user"], team_id)
 
 
 def _read(user: Mapping[str, Any], team_id: str) -> Actor:
     outsider = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
-    full = team_id in _teams(user) and not any(user.get(flag) for flag in outsider)
+    at_home = bool(team_id) and team_id in _teams(user)
+    full = at_home and not any(user.get(flag) for flag in outsider)
     return Actor(user_id=user["id"], team_id=user.get("team_id"), full_member=full)
 
 

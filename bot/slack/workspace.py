@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from slack_bolt.authorization import AuthorizeResult
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sinks.slack_answers import answer_of
+
+_ASK_WITHIN = timedelta(seconds=10)
 
 
 class Workspace:
-    """One bot token, one workspace. Bolt asks for the identity before each listener."""
+    """One bot token, one workspace."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
+    def __init__(self, client: AsyncWebClient, *, clock: Callable[[], datetime]) -> None:
         self._client = client
-        self._identity: AuthorizeResult | None = None
-
-    async def identity(self) -> AuthorizeResult:
-        """Raises SlackApiError (a bad token among them) or what the transport raises."""
-        if self._identity is None:
-            answer = await self._client.auth_test()
-            self._identity = AuthorizeResult.from_auth_test_response(
-                auth_test_response=answer, bot_token=self._client.token
-            )
-        return self._identity
+        self._clock = clock
+        self._team_id: str | None = None
 
     async def team_id(self) -> str:
-        return (await self.identity()).team_id or ""
+        """Empty: a token that belongs to no single workspace, whose people we cannot tell from strangers.
+
+        Raises Refused (a bad token among others) and Unavailable.
+        """
+        if self._team_id is None:
+            answer = await answer_of(self._client.auth_test, now=self._clock(), timeout=_ASK_WITHIN)
+            self._team_id = str(answer.get("team_id") or "")
+        return self._team_id

@@ -15,7 +15,9 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -64,31 +66,42 @@ def main() -> None:
 
 
 def _attend(connection: socket.socket) -> None:
-    """Sees one service through its life."""
+    """Sees one service through its life; when nobody listens to it any more, that is over."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with connection.makefile("rw", buffering=1) as talk:
-        orders = Orders(**json.loads(talk.readline()))
-        pid = os.fork()
-        if pid == 0:
-            _become(orders, connection)
-        talk.write(json.dumps({"pid": pid}) + "\n")
-        _, status = os.waitpid(pid, 0)
-        talk.write(json.dumps({"exit": os.waitstatus_to_exitcode(status)}) + "\n")
-    connection.close()
+    with connection.makefile("r") as words:
+        orders = Orders(**json.loads(words.readline()))
+    pid = os.fork()
+    if pid == 0:
+        _become(orders, connection)
+    alive = os.pidfd_open(pid)
+    readable, _, _ = select.select([alive, connection], [], [])
+    if alive not in readable:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    with suppress(BrokenPipeError):
+        connection.sendall(_line(exit=os.waitstatus_to_exitcode(status)))
     os._exit(0)
 
 
 def _become(orders: Orders, connection: socket.socket) -> None:
     code = 1
     try:
+        connection.sendall(_line(pid=os.getpid()))
         for descriptor in (1, 2):
             os.dup2(connection.fileno(), descriptor)
         os.environ.clear()
         os.environ.update(orders.environ)
         code = asyncio.run(_run(orders))
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _line(**said: int) -> bytes:
+    return f"{json.dumps(said)}\n".encode()
 
 
 async def _run(orders: Orders) -> int:

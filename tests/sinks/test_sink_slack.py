@@ -68,7 +68,7 @@ def direct_to_ada(slack):
 
 
 async def show(sink, card, instance=ADAS):
-    return await sink.show_card(card, instance, sink._clock())
+    return await asyncio.wait_for(sink.show_card(card, instance, sink._clock()), 30)
 
 
 async def a_shown_card(sink, instance=ADAS, channel="C0GPU"):
@@ -77,7 +77,7 @@ async def a_shown_card(sink, instance=ADAS, channel="C0GPU"):
 
 
 async def tell(sink, card, instance=ADAS):
-    return await sink.post_notice(a_delivery(an_event(instance=instance)), card)
+    return await asyncio.wait_for(sink.post_notice(a_delivery(an_event(instance=instance)), card), 30)
 
 
 # the card
@@ -291,8 +291,10 @@ async def test_slack_says_how_long_to_wait_and_is_left_alone_for_so_long(sink, s
     clock.advance(10)
     second = await tell(sink, None)
     assert (second.status_code, second.after) == (429, timedelta(seconds=20))
+    clock.advance(19)
+    assert (await tell(sink, None)).after == timedelta(seconds=1)
     assert len(slack.journal.calls(POST)) == 1
-    clock.advance(20)
+    clock.advance(1)
     assert await tell(sink, None) == Delivered(status_code=200)
 
 
@@ -376,6 +378,18 @@ async def test_the_page_of_a_captive_portal_is_tried_later(clock, kind, text):
         sink = SlackSink(client, clock=clock, pace=quick(clock))
         assert isinstance(await tell(sink, None), Later)
         assert sink.unhealthy_since is not None
+
+
+async def test_a_server_in_trouble_is_not_taken_at_its_word(clock):
+    async def say(request):
+        return web.json_response({"ok": False, "error": "user_not_found"}, status=500)
+
+    async with receiver(answer=say) as it, aiohttp.ClientSession() as session:
+        client = AsyncWebClient(token="xoxb-1", base_url=it.url, retry_handlers=[], session=session)
+        sink = SlackSink(client, clock=clock, pace=quick(clock))
+        verdict = await tell(sink, None)
+    assert isinstance(verdict, Later)
+    assert verdict.status_code == 500
 
 
 async def test_json_that_breaks_off_is_tried_later(clock):

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import hashlib
 import hmac
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,7 +46,7 @@ def a_sink(clock, *, secret: str | None = WHSEC, timeout: float = 5) -> WebhookS
 
 
 async def send(sink, url):
-    return await sink.send(a_delivery(address=url))
+    return await asyncio.wait_for(sink.send(a_delivery(address=url)), 30)
 
 
 async def what_arrives(clock, secret):
@@ -204,7 +205,8 @@ async def test_a_2xx_counts_even_when_its_text_never_ends(sink, monkeypatch):
         over.set()
 
 
-async def test_of_a_huge_answer_little_is_read(sink):
+async def test_of_a_huge_answer_little_is_read(sink, monkeypatch):
+    monkeypatch.setattr(webhook_module, "_REPLY_TIMEOUT", timedelta(seconds=60))
     written = 0
     dropped = asyncio.Event()
 
@@ -223,16 +225,23 @@ async def test_of_a_huge_answer_little_is_read(sink):
     async with receiver(answer=flood) as it:
         assert await send(sink, it.url) == Delivered(status_code=200)
         await asyncio.wait_for(dropped.wait(), 5)
-    assert written < 64 * 1024 * 1024
+    assert written < 32 * 1024 * 1024  # what the kernel takes in is not ours to say
 
 
 async def test_a_packed_answer_is_not_unpacked(sink):
+    packed = gzip.compress(b"\0" * 30_000_000)
+
     async def bomb(request):
-        body = gzip.compress(b"\0" * 30_000_000)
-        return web.Response(body=body, headers={"Content-Encoding": "gzip"})
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
 
     async with receiver(answer=bomb) as it:
-        assert await send(sink, it.url) == Delivered(status_code=200)
+        tracemalloc.start()
+        try:
+            assert await send(sink, it.url) == Delivered(status_code=200)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def _section(block: Block, reader: Reader, width: int) -> Iterator[RenderableTyp
 def _fields(texts: Sequence[Text], width: int) -> Table:
     """A field whose text has a heading line is a label and its value."""
     columns = 2 if width >= _ROOM_FOR_TWO_COLUMNS else 1
-    table = Table.grid(padding=(0, 1), expand=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(columns):
         table.add_column(no_wrap=True)
-        table.add_column(ratio=1)
+        table.add_column()
     cells = [cell for text in texts for cell in label_and_value(text)]
     for start in range(0, len(cells), 2 * columns):
         table.add_row(*cells[start : start + 2 * columns])
@@ -108,9 +108,7 @@ def _inline(element: Element, reader: Reader) -> Text:
         case "text":
             return Text(visible(element["text"]))
         case "link":
-            return Text(
-                visible(element.get("text") or element["url"]), Style(color="blue", underline=True)
-            )
+            return Text(visible(element.get("text") or element["url"]), Style(color="blue", underline=True))
         case "user":
             return reader.text(f"<@{element['user_id']}>")
         case "emoji":

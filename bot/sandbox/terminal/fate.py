@@ -15,7 +15,7 @@ _NOTICE = timedelta(minutes=1)
 
 
 class Fate:
-    """`play` returns what has happened, as a sentence. Raises LookupError for an instance that is not there."""
+    """`play` returns what has happened, as a sentence; raises LookupError where it cannot happen."""
 
     def __init__(
         self,

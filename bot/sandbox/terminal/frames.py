@@ -22,14 +22,21 @@ def framed(inside: Iterable[RenderableType], *, color: str, width: int, title: s
     )
 
 
-class Barred:
-    def __init__(self, inside: Iterable[RenderableType]) -> None:
-        self._inside = Group(*inside)
+class Behind:
+    """Each line behind the same characters, and nothing after its last one."""
+
+    def __init__(self, start: str, inside: RenderableType, style: Style | None = None) -> None:
+        self._start = start
+        self._inside = inside
+        self._style = style
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        bar = "| " if options.ascii_only else "│ "
-        narrower = options.update(width=options.max_width - BAR)
+        narrower = options.update(width=max(1, options.max_width - len(self._start)))
         for line in console.render_lines(self._inside, narrower, pad=False):
-            yield Segment(bar, _DIM)
+            yield Segment(self._start, self._style)
             yield from line
             yield Segment.line()
+
+
+def barred(inside: Iterable[RenderableType]) -> Behind:
+    return Behind("│ ", Group(*inside), _DIM)

@@ -55,6 +55,9 @@ class PipedLines:
             self._take(await self._chunk())
         return self._lines.popleft() if self._lines else None
 
+    def put_back(self, line: str) -> None:
+        self._lines.appendleft(line)
+
     def _take(self, chunk: bytes) -> None:
         self._ended = not chunk
         text = self._begun + self._decoder.decode(chunk, final=self._ended)

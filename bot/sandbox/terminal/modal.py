@@ -49,13 +49,13 @@ def _row(block: Block, view: View, reader: Reader) -> tuple[Text, Text]:
     name = Text(element["action_id"], Style(color="cyan", bold=True))
     needed = Text("" if block.get("optional") else " *", _SAID)
     label = reader.plain(block["label"]["text"])
-    value = Text.assemble(": ", _value(view, block, element, reader))
+    value = Text.assemble(": ", _value(view, block, element))
     hint = Text(f"  {block['hint']['text']}" if "hint" in block else "", DIM)
     offer = _offer(element, reader)
     return name + needed, Text.assemble(label, value, hint, *(("\n", offer) if offer else ()))
 
 
-def _value(view: View, block: Block, element: Element, reader: Reader) -> Text:
+def _value(view: View, block: Block, element: Element) -> Text:
     given = shown_answer(view.values[block["block_id"]][element["action_id"]])
     return Text(given, Style(bold=True)) if given else Text("empty", DIM)
 
@@ -93,7 +93,9 @@ def _how_to_send(view: View, inputs: list[Block]) -> str:
 
 
 def _answer_of(view: View, element: Element) -> Mapping[str, Any]:
-    return next(entry[element["action_id"]] for entry in view.values.values() if element["action_id"] in entry)
+    return next(
+        entry[element["action_id"]] for entry in view.values.values() if element["action_id"] in entry
+    )
 
 
 def answers_for(blocks: Iterable[Block], typed: Iterable[tuple[str, str]]) -> dict[str, Any]:

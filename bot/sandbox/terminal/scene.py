@@ -30,7 +30,7 @@ from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.terminal.blocks import DIM, body, label_and_value
-from bot.sandbox.terminal.frames import BAR, FRAME, Barred, framed
+from bot.sandbox.terminal.frames import BAR, FRAME, barred, framed
 from bot.sandbox.terminal.hook import Arrival
 from bot.sandbox.terminal.modal import form
 from bot.sandbox.terminal.mrkdwn import Reader, visible
@@ -161,7 +161,7 @@ class Scene:
     def _in_thread(self, message: Message) -> None:
         parent = self._workspace.board.find(message.channel, str(message.thread_ts))
         about = f"thread of {_name_in(self._reader, parent)}" if parent else "thread"
-        self._say(self._head(message, about), Barred(body(message, self._reader, self._width - BAR)))
+        self._say(self._head(message, about), barred(body(message, self._reader, self._width - BAR)))
 
     def _framed(self, message: Message, mark: str = "") -> None:
         inside = body(message, self._reader, self._width - FRAME)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
 from rich.text import Text
+
+from bot.sandbox.terminal.frames import Behind
 
 _WIDTH_OF_A_FILE = 100
 _WIDEST = 120
@@ -77,7 +78,7 @@ class Screen:
             # Wrapped by the terminal alone, it can be copied in one piece.
             self._console.print(Text(" " * indent) + part, soft_wrap=True)
             return
-        self._console.print(Padding(part, (0, 0, 0, indent), expand=False), width=self.width)
+        self._console.print(Behind(" " * indent, part), width=self.width, end="")
 
     @contextmanager
     def _above_the_prompt(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Who types, where, and what each line does: the people of the workspace as the demo's audience plays them."""
+"""Who types, where, and what each line does: the people of the workspace, played by who watches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import assert_never
 from bot.sandbox.slack.blocktree import Element, find_element
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.people import Channel
-from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.replies import Reply
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.views import View
@@ -26,22 +25,36 @@ _ANSWERED_WITHIN = 3.0
 class Stage:
     """`play` does one line after the other; False ends the demo."""
 
-    def __init__(
-        self, slack: SlackServer, scene: Scene, fate: Fate, *, settled: Callable[[], Awaitable[str]]
+    def __init__(  # noqa: PLR0913 - the one place where these meet
+        self,
+        slack: SlackServer,
+        scene: Scene,
+        fate: Fate,
+        *,
+        settled: Callable[[], Awaitable[str]],
+        person: str,
+        channel: str,
     ) -> None:
-        """`settled` returns once nothing is under way, or what still is when it no longer waits."""
+        """`settled` returns once nothing is under way, or says what still is when it no longer waits.
+
+        `person` and `channel`: ids of who types at first, and where; the channel is one that all may read.
+        """
         self._slack = slack
         self._workspace = slack.workspace
         self._scene = scene
         self._fate = fate
         self._settled = settled
-        self._person = slack.person("U0ADA")
-        self._channel = "C0GPU"
+        self._person = slack.person(person)
+        self._channel = self._everybodys = channel
+
+    @property
+    def who_and_where(self) -> str:
+        name = self._workspace.user(self._person.id).name
+        return f"{name} in {self._place(self._workspace.channels[self._channel])}"
 
     @property
     def prompt(self) -> str:
-        name = self._workspace.user(self._person.id).name
-        return f"{name} in {self._place(self._workspace.channels[self._channel])} › "
+        return f"{self.who_and_where} › "
 
     async def play(self, deed: deeds.Deed) -> bool:
         try:
@@ -50,7 +63,7 @@ class Stage:
             self._scene.hint(_sentence(error))
             return True
 
-    async def _play(self, deed: deeds.Deed) -> bool:
+    async def _play(self, deed: deeds.Deed) -> bool:  # noqa: C901, PLR0912 - one case a deed
         match deed:
             case deeds.Command(line=line):
                 await self._command(line)
@@ -133,13 +146,15 @@ class Stage:
                 yield message
 
     def _become(self, name: str) -> None:
-        people = {user.name: user for user in self._workspace.users.values() if not user.is_bot | user.deleted}
+        people = {
+            user.name: user for user in self._workspace.users.values() if not user.is_bot | user.deleted
+        }
         if name not in people:
             raise LookupError(f"Nobody here is called {name}. There are: {', '.join(people)}.")
         user = people[name]
         self._person = self._slack.person(user.id)
         if user.id not in self._workspace.channels[self._channel].members:
-            self._channel = "C0GPU"
+            self._channel = self._everybodys
         is_guest = user.is_restricted or user.is_ultra_restricted
         role = "a guest" if is_guest else "from another workspace" if user.is_stranger else "a member"
         self._scene.note(f"You are {user.real_name} now, {role}.")

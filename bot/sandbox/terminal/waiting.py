@@ -31,9 +31,7 @@ class Patience:
 
 
 class Settling:
-    def __init__(
-        self, bot: Bot, fate: Fate, *, clock: Callable[[], datetime], patience: Patience
-    ) -> None:
+    def __init__(self, bot: Bot, fate: Fate, *, clock: Callable[[], datetime], patience: Patience) -> None:
         self._bot = bot
         self._fate = fate
         self._clock = clock

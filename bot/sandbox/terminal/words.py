@@ -37,8 +37,8 @@ wait
 """
 
 
-def introduction(*, rest: str, speed: float, person: str, typed: bool) -> tuple[str, ...]:
-    """`rest`: the address of the REST API. `typed`: somebody is there to type."""
+def introduction(*, rest: str, speed: float, person: str | None) -> tuple[str, ...]:
+    """`rest`: the address of the REST API. `person`: who types, and where; None: nobody is there to type."""
     lines = (
         "gpu-bot demo: the whole bot, beside a simulated Slack workspace and a simulated Novita.",
         f"Nothing leaves this machine, nothing is billed. Novita is {speed:g} times faster than life.",
@@ -47,7 +47,7 @@ def introduction(*, rest: str, speed: float, person: str, typed: bool) -> tuple[
         f"        curl {rest}/api/instances",
         "",
     )
-    if not typed:
+    if person is None:
         return lines
     return (
         *lines,
