@@ -3,21 +3,20 @@
 import re
 from pathlib import Path
 
-import pytest
-
-from bot.grammar.usage import VERBS
+from bot.grammar.usage import VERBS, command_table
 from bot.settings import variables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_every_command_is_in_the_table_as_it_is_read(verb):
-    (row,) = (line for line in README.splitlines() if line.startswith(f"| `/gpu {verb.name}"))
-    cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
-    also = ", ".join(f"`{alias}`" for alias in verb.aliases)
-    assert cells == [f"`{verb.usage}`".replace("|", "\\|"), verb.purpose, also]
+def test_the_command_table_is_made_from_what_the_parser_reads():
+    assert command_table().strip() in README
+
+
+def test_every_alias_is_named():
+    (line,) = (line for line in README.splitlines() if line.startswith("Also read:"))
+    assert {alias for verb in VERBS for alias in verb.aliases} <= set(re.findall(r"`([a-z]+)`", line))
 
 
 def test_every_setting_that_it_names_exists():

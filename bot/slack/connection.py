@@ -36,7 +36,9 @@ class _Handler(AsyncSocketModeHandler):
         self.client.proxy = app.client.proxy  # the SDK asks the environment once more
         self.unanswered: set[asyncio.Task[Any]] = set()
 
-    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:
+    async def handle(  # type: ignore[override] - as its own base does
+        self, client: SocketModeClient, req: SocketModeRequest
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - the SDK runs each envelope in a task of its own
         self.unanswered.add(task)

@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from bot.catalog import Catalog
-from bot.errors import BotError, NameTaken, ProductNotFound, TemplateNotFound, UsageError
+from bot.errors import (
+    BotError,
+    NameTaken,
+    ProductNotFound,
+    RegionNotFound,
+    TemplateNotFound,
+    UsageError,
+)
 from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status, render
 from bot.messages import answers
 from bot.messages.blocks import Message
@@ -178,6 +185,10 @@ def _corrected(typed: Create) -> Iterator[None]:
         raise
     except TemplateNotFound as error:
         _offer(error, [replace(typed, template=name) for name in error.nearest])
+        raise
+    except RegionNotFound as error:
+        if len(typed.regions) == 1:
+            _offer(error, [replace(typed, regions=(name,)) for name in error.nearest])
         raise
 
 

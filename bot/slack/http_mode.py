@@ -1,4 +1,4 @@
-"""HTTP mode: requests that Slack signed, handed to Bolt. Everybody can reach this, so all else goes no further.
+"""HTTP mode: requests that Slack signed, handed to Bolt. All others, and anybody can send some, go no further.
 
 Signatures as in docs.slack.dev/authentication/verifying-requests-from-slack.
 """

@@ -12,7 +12,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -41,6 +41,8 @@ from storage.records import Wish
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _ANSWER_WITHIN = timedelta(seconds=10)
 _ACK_QUERY_WITHIN = timedelta(seconds=0.2)
 _ACK_CHANGE_WITHIN = timedelta(seconds=2.5)
@@ -63,10 +65,6 @@ class _Unexpected(BotError):
     def __init__(self, reference: str) -> None:
         super().__init__(f"Something went wrong on my side. Please try again. Reference: {reference}")
         self.reference = reference
-
-
-Outcome = Message | BotError | None
-"""None: nothing is left to say, since a form was opened."""
 
 
 class Listeners:
@@ -145,11 +143,13 @@ class Listeners:
 
     async def fail(self, error: Exception, body: Mapping[str, Any]) -> BoltResponse:
         """What nobody listens to, such as the parts of another version, and what no listener foresaw."""
-        fault: BotError = UsageError(f"I listen to {SLASH} only.", hint=f"{SLASH} help")
         if not isinstance(error, BoltUnhandledRequestError):
-            fault = _unexpected(error)
-        elif "command" not in body:
-            return BoltResponse(status=200)
+            return self._failed(_unexpected(error), body)
+        if "command" in body:
+            return self._failed(UsageError(f"I listen to {SLASH} only.", hint=f"{SLASH} help"), body)
+        return BoltResponse(status=200)
+
+    def _failed(self, fault: BotError, body: Mapping[str, Any]) -> BoltResponse:
         if "command" in body:
             return BoltResponse(status=200, body=json.dumps(_message(fault)))
         if body.get("type") == "view_submission":
@@ -159,7 +159,7 @@ class Listeners:
         return BoltResponse(status=200)
 
     async def _answer_soon(
-        self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Outcome], within: timedelta
+        self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Message], within: timedelta
     ) -> None:
         outcome = self._replies.begin(_outcome(work))
         if await _is_there(outcome, within):
@@ -168,11 +168,14 @@ class Listeners:
         await ack()
         self._replies.begin(self._say(spoken, outcome))
 
-    async def _answer_later(self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Outcome]) -> None:
+    async def _answer_later(
+        self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Message | None]
+    ) -> None:
         await ack()
         self._replies.begin(self._say(spoken, _outcome(work)))
 
-    async def _say(self, spoken: Spoken, outcome: Awaitable[Outcome]) -> None:
+    async def _say(self, spoken: Spoken, outcome: Awaitable[Message | BotError | None]) -> None:
+        """None: nothing is left to say, since a form was opened."""
         done = await outcome
         if done is not None:
             await self._replies.tell(_message(done), spoken.response_url, thread_ts=spoken.thread_ts)
@@ -208,7 +211,7 @@ class Listeners:
         )
 
 
-async def _outcome(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+async def _outcome(work: Coroutine[Any, Any, T]) -> T | BotError:
     """The answer, or what came in between. Raises nothing."""
     try:
         async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
@@ -222,7 +225,7 @@ async def _outcome(work: Coroutine[Any, Any, Outcome]) -> Outcome:
         return _unexpected(error)
 
 
-async def _is_there(outcome: asyncio.Task[Outcome], within: timedelta) -> bool:
+async def _is_there(outcome: asyncio.Task[Any], within: timedelta) -> bool:
     await asyncio.wait({outcome}, timeout=within.total_seconds())
     return outcome.done()
 
