@@ -70,11 +70,12 @@ async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is
     async with AsyncExitStack() as stack:
         store = wrap("store", await parts.open_store(settings, timings, utc_now, stack))
         service = _Service(settings, timings, store, wrap, stack)
+        # Stopped last of these: until then /ready says that we are stopping, and what changes is refused.
+        stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.push_async_callback(service.drain)
         await service.connect_slack(stack)
         service.start_jobs(stack)
         await service.web.start()
-        stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.callback(service.no_longer_ready)
         service.health.ready = True
         yield service.web.port
@@ -131,8 +132,8 @@ class _Service:
 
     async def drain(self) -> None:
         """What is under way ends; nothing new is begun, since the jobs are stopped by then."""
-        await self._reconciler.workers.drain(self._timings.stop_within)
-        await self._deliveries.drain(self._timings.stop_within)
+        within = self._timings.stop_within
+        await asyncio.gather(self._reconciler.workers.drain(within), self._deliveries.drain(within))
 
     def no_longer_ready(self) -> None:
         self.health.stopping = True

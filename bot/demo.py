@@ -35,6 +35,7 @@ from bot.sandbox.terminal.lines import Keyboard, Lines, PipedLines, ScriptLines
 from bot.sandbox.terminal.scene import Scene
 from bot.sandbox.terminal.screen import LogStream, Screen
 from bot.sandbox.terminal.stage import Stage
+from bot.sandbox.terminal.surroundings import forget, log_settings
 from bot.sandbox.terminal.waiting import Patience, Settling
 from bot.sandbox.terminal.words import MAIN_JOB, introduction
 from bot.settings import SettingsError, load
@@ -76,8 +77,8 @@ class _Arguments:
 def demo(*, script: Path | None, port: int, speed: float) -> int:
     """Until the end of input, `quit` or a signal. The exit code: 0, 1 for a failure, 2 for bad arguments."""
     try:
-        arguments = _Arguments(script=_read(script), port=port, speed=_checked(speed), log=_log_settings())
-        _forget_surroundings()
+        arguments = _Arguments(script=_read(script), port=port, speed=_checked(speed), log=log_settings())
+        forget()
         return asyncio.run(_run(arguments))
     except _BadArgument as error:
         return _told(error, _BAD_ARGUMENTS)
@@ -106,23 +107,6 @@ def _checked(speed: float) -> float:
     if not 0.1 <= speed <= 1000:
         raise _BadArgument(f"--speed: read {speed:g}; allowed: 0.1 to 1000")
     return speed
-
-
-def _log_settings() -> dict[str, str]:
-    """What else the environment says is about an account that the demo must not touch."""
-    usual = {"LOG_LEVEL": "warning", "LOG_FORMAT": "console"}
-    return {name: os.environ.get(name) or default for name, default in usual.items()}
-
-
-def _forget_surroundings() -> None:
-    """Libraries read these by themselves: httpx and Slack's SDK the proxies, httpx and ssl the certificates,
-    Bolt its tokens and client secrets. Through a proxy the demo's own servers could not be reached, and a
-    path that is wrong would end it.
-    """
-    for name in tuple(os.environ):
-        upper = name.upper()
-        if upper.endswith("_PROXY") or upper.startswith(("SLACK_", "SSL")):
-            del os.environ[name]
 
 
 def _told(error: Exception, exit_code: int) -> int:
@@ -209,7 +193,15 @@ async def _opened(arguments: _Arguments, screen: Screen, stack: AsyncExitStack) 
     settling = Settling(inside, fate, clock=utc_now, patience=_patience(timings, speed))
     await _until_warm(novita)
     stack.callback(slack.workspace.subscribe(scene.observe))
-    stage = Stage(slack, scene, fate, settled=settling.settled, channel=_CHANNEL, person=_ADMIN)
+    stage = Stage(
+        slack,
+        scene,
+        fate,
+        settled=settling.settled,
+        person=_ADMIN,
+        channel=_CHANNEL,
+        typed_by_hand=_is_keyboard(arguments),
+    )
     return _Theatre(rest=f"http://127.0.0.1:{port}", slack=slack, scene=scene, stage=stage)
 
 

@@ -6,6 +6,7 @@ in the database decide who works. A job takes no input; `wake` is a bare signal 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -91,6 +92,9 @@ class _Run:
             await self._once()
             while self._again:
                 await self._once()
+        except asyncio.CancelledError:
+            # Only the scheduler's end does that, and it would log a traceback. What was leased lapses.
+            log.debug("job_cut_off", job=self.job.name)
         finally:
             self._running = False
 

@@ -140,7 +140,8 @@ def migrated(tmp_path_factory):
 
 
 @pytest.fixture
-async def bench(tmp_path, migrated):
+async def bench(tmp_path, migrated, monkeypatch):
+    monkeypatch.setattr("bot.deliveries._LOOK_AGAIN_AFTER", 0)
     path = shutil.copy(migrated, tmp_path)
     database = await open_database(f"sqlite:///{path}")
     clock = Clock()
@@ -628,8 +629,11 @@ async def test_what_is_being_leased_when_the_end_comes_is_still_sent(bench, monk
     looking = asyncio.ensure_future(bench.deliveries.deliver_once())
     await asyncio.wait_for(leased.wait(), 5)
     draining = asyncio.ensure_future(bench.deliveries.drain(seconds(5)))
+    await asyncio.sleep(0)
     gate.set()
-    await asyncio.gather(looking, draining)
+    await asyncio.wait_for(draining, 10)
+    assert bench.tries() == 1
+    assert await looking == 1
     assert (await bench.row()).state is DeliveryState.DELIVERED
 
 

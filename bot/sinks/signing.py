@@ -13,13 +13,11 @@ from standardwebhooks import Webhook
 _PREFIX = "whsec_"
 
 
-def check_secret(secret: str) -> None:
-    """Raises ValueError (without the secret in it) for one that cannot sign. Ask before anything runs."""
-    _standard_key(secret)
-
-
 class Signer:
-    """`secret`: base64 after `whsec_`, any other text stands for its bytes."""
+    """`secret`: base64 after `whsec_`, any other text stands for its bytes.
+
+    Raises ValueError, without the secret in it, for one that cannot sign.
+    """
 
     def __init__(self, secret: str) -> None:
         # The library reads every text as base64 and skips what is none: it is given bytes only.

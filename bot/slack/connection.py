@@ -36,7 +36,7 @@ class _Handler(AsyncSocketModeHandler):
         self.client.proxy = app.client.proxy  # the SDK asks the environment once more
         self.unanswered: set[asyncio.Task[Any]] = set()
 
-    async def handle(  # type: ignore[override] - as its own base does
+    async def handle(  # type: ignore[override]
         self, client: SocketModeClient, req: SocketModeRequest
     ) -> None:
         task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""HTTP mode: requests that Slack signed, handed to Bolt. All others, and anybody can send some, go no further.
+"""HTTP mode: what Slack signed is handed to Bolt; what anybody else sends goes no further.
 
 Signatures as in docs.slack.dev/authentication/verifying-requests-from-slack.
 """

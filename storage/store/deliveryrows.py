@@ -89,8 +89,10 @@ def _waits_for_another(now: datetime) -> ColumnElement[bool]:
 
 
 def _waits_for_card() -> ColumnElement[bool]:
-    """A notice is a reply to the card."""
-    unposted = exists().where(cards.c.instance_id == deliveries.c.instance_id, cards.c.ts.is_(None))
+    """A notice is a reply to the card, unless that was given up: then it goes its own way."""
+    unposted = exists().where(
+        cards.c.instance_id == deliveries.c.instance_id, cards.c.ts.is_(None), cards.c.due_at.is_not(None)
+    )
     return and_(deliveries.c.target_kind == TargetKind.NOTICE, unposted)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from storage.cloud import Observation, Phase
 from storage.records import Outcome, State, Wish
@@ -65,11 +65,12 @@ def look(row: Watched, observation: Observation | None, at: Pass) -> Watched:
     """The row itself where the list says nothing new, as of what was done after the list began."""
     if max(row.acted_at, row.called_at or row.acted_at) >= at.began_at:
         return row
-    after = replace(_learned(row, observation, at), delayed_since=None)
-    if after == row:
+    learned = {**_learned(row, observation, at), "delayed_since": None}
+    news = {name: value for name, value in learned.items() if getattr(row, name) != value}
+    if not news:
         return row
-    due_at = row.due_at if _counts_only(row, after) else at.now
-    return replace(after, version=row.version + 1, updated_at=at.now, due_at=due_at)
+    after = replace(row, **news, version=row.version + 1, updated_at=at.now)
+    return after if _counts_only(after) else replace(after, due_at=at.now)
 
 
 def is_expected(row: Watched) -> bool:
@@ -83,45 +84,46 @@ def may_bind(row: Watched) -> bool:
     return unbound and row.state not in {State.FAILED, State.DELETED}
 
 
-def _learned(row: Watched, observation: Observation | None, at: Pass) -> Watched:
+def _learned(row: Watched, observation: Observation | None, at: Pass) -> dict[str, Any]:
+    if observation is not None and row.novita_id is not None:
+        return _seen(row, observation, at)
     if observation is not None:
-        return _seen(row if row.novita_id is not None else _bound(row, observation, at), observation, at)
+        bound = _bound(row, observation, at)
+        return bound | _seen(replace(row, **bound), observation, at)
     if not is_expected(row):
-        return row
+        return {}
     if row.novita_id is not None:
-        return replace(row, absent_lists=min(row.absent_lists + 1, ABSENT_ENOUGH))
+        return {"absent_lists": min(row.absent_lists + 1, ABSENT_ENOUGH)}
     if row.call is Wish.CREATE and row.outcome in {Outcome.BEGUN, Outcome.UNKNOWN}:
         return _still_missing(row, at)
-    return row
+    return {}
 
 
-def _bound(row: Watched, observation: Observation, at: Pass) -> Watched:
-    return replace(
-        row,
-        novita_id=observation.novita_id,
-        bound_at=at.now,
-        billing_since=row.called_at,  # nobody saw when it came to be, and it was not before the call
-        outcome=Outcome.ACCEPTED,
-        acted_at=at.now,
-    )
+def _bound(row: Watched, observation: Observation, at: Pass) -> dict[str, Any]:
+    return {
+        "novita_id": observation.novita_id,
+        "bound_at": at.now,
+        "billing_since": row.called_at,  # nobody saw when it came to be, and it was not before the call
+        "outcome": Outcome.ACCEPTED,
+        "acted_at": at.now,
+    }
 
 
-def _seen(row: Watched, observation: Observation, at: Pass) -> Watched:
+def _seen(row: Watched, observation: Observation, at: Pass) -> dict[str, Any]:
     same = (row.status, row.phase) == (observation.status, observation.phase)
-    return replace(
-        row,
-        status=observation.status,
-        phase=observation.phase,
-        seen_at=row.seen_at if same else at.began_at,
-        status_error=observation.status_error,
-        spot_status=observation.spot_status,
-        reclaim_at=observation.reclaim_at,
-        last_started_at=observation.last_started_at,
-        underway=row.underway or _acts(row, observation),
-        absent_lists=0,
-        absent_for=timedelta(0),
-        not_found_at=None,
-    )
+    return {
+        "status": observation.status,
+        "phase": observation.phase,
+        "seen_at": row.seen_at if same else at.began_at,
+        "status_error": observation.status_error,
+        "spot_status": observation.spot_status,
+        "reclaim_at": observation.reclaim_at,
+        "last_started_at": observation.last_started_at,
+        "underway": row.underway or _acts(row, observation),
+        "absent_lists": 0,
+        "absent_for": timedelta(0),
+        "not_found_at": None,
+    }
 
 
 def _acts(row: Watched, observation: Observation) -> bool:
@@ -145,14 +147,14 @@ def _acts(row: Watched, observation: Observation) -> bool:
             assert_never(row.call)
 
 
-def _still_missing(row: Watched, at: Pass) -> Watched:
+def _still_missing(row: Watched, at: Pass) -> dict[str, Any]:
     """Only time between two complete lists counts, and none before the call."""
     covered = timedelta(0)
     if at.previous is not None and row.called_at is not None:
         covered = at.began_at - max(at.previous, row.called_at)
-    return replace(row, absent_lists=row.absent_lists + 1, absent_for=row.absent_for + covered)
+    return {"absent_lists": row.absent_lists + 1, "absent_for": row.absent_for + covered}
 
 
-def _counts_only(row: Watched, after: Watched) -> bool:
+def _counts_only(after: Watched) -> bool:
     """A bound instance is missing, but not for long enough."""
-    return row.novita_id is not None and 0 < after.absent_lists < ABSENT_ENOUGH
+    return after.novita_id is not None and 0 < after.absent_lists < ABSENT_ENOUGH

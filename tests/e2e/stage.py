@@ -324,5 +324,6 @@ async def staged(
         await asyncio.gather(slack.close(), novita.close(), receiver.stop())
         for number, life in enumerate(stage.lives, 1):
             print(f"--- life {number}, ended with {life.exit_code}", *life.lines, sep="\n")  # noqa: T201
-    assert slack.violations == []
-    assert stage.errors() == []
+    assert slack.violations == [], slack.violations
+    errors = stage.errors()
+    assert errors == [], errors

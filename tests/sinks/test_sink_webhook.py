@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from bot.sinks import webhook as webhook_module
 from bot.sinks.body import webhook_body
-from bot.sinks.signing import check_secret
+from bot.sinks.signing import Signer
 from bot.sinks.verdicts import Delivered, Gone, Later
 from bot.sinks.webhook import WebhookSink, origin
 
@@ -382,13 +382,13 @@ async def test_a_cookie_of_a_receiver_is_not_carried_to_the_next_try(sink):
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_====", "whsec_not base64", "whsec_abc-_", "whsec_a", ""])
 def test_a_secret_that_cannot_sign_is_refused_and_not_quoted(secret):
     with pytest.raises(ValueError, match="webhook secret") as caught:
-        check_secret(secret)
+        Signer(secret)
     assert "not base64" not in secret or secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("secret", [WHSEC, WHSEC.rstrip("="), PLAIN, "x"])
 def test_a_secret_that_can_sign_is_taken(secret):
-    check_secret(secret)
+    Signer(secret)
 
 
 # what is logged

@@ -236,6 +236,13 @@ async def test_a_notice_waits_until_its_card_is_posted(world: World) -> None:
     assert notice.card == await world.card()
 
 
+async def test_a_notice_does_not_wait_for_a_card_that_was_given_up(world: World) -> None:
+    await world.add(1, card=NewCard(channel="C1"), targets=(NOTICE,))
+    (card,) = await world.store.cards.lease_due(1)
+    await world.store.cards.settle(card, shown_version=card.card.wanted_version)
+    assert (await only(world)).card is not None
+
+
 async def test_a_notice_without_a_card_does_not_wait(world: World) -> None:
     await world.add(1, targets=(NOTICE,))
     assert (await only(world)).card is None

@@ -175,10 +175,11 @@ async def test_a_wish_voids_the_lease(world: World) -> None:
     await world.add(1)
     leased = await world.lease()
     wished = await wish(world, "train-1")
+    assert (await world.lease()).instance == wished.instance
+    assert await world.store.instances.renew([leased.token]) == 0
     assert not await world.store.instances.settle(leased, replace(leased.instance, tries=5), due_at=None)
     assert await world.store.instances.begin(leased, call=Wish.CREATE, offer=OFFER) is None
     assert await world.get() == wished.instance
-    assert (await world.lease()).instance == wished.instance
 
 
 async def test_a_wish_makes_the_card_due_only_where_something_is_seen(world: World) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from rich.console import RenderableType
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from bot.sandbox.slack.blocktree import Block, Element
@@ -16,7 +15,6 @@ from bot.sandbox.terminal.mrkdwn import Reader, visible
 DIM = Style(dim=True)
 _BUTTONS = {"primary": Style(color="green", bold=True), "danger": Style(color="red")}
 _PLAIN_BUTTON = Style(color="cyan")
-_ROOM_FOR_TWO_COLUMNS = 60
 
 
 def body(message: Message, reader: Reader, width: int) -> Iterator[RenderableType]:
@@ -54,22 +52,29 @@ def _section(block: Block, reader: Reader, width: int) -> Iterator[RenderableTyp
     if "text" in block:
         yield _text(block["text"], reader)
     if "fields" in block:
-        yield _fields([_text(field, reader) for field in block["fields"]], width)
+        yield _fields((_text(field, reader) for field in block["fields"]), width)
     if "accessory" in block:
         yield buttons([block["accessory"]], reader)
 
 
-def _fields(texts: Sequence[Text], width: int) -> Table:
-    """A field whose text has a heading line is a label and its value."""
-    columns = 2 if width >= _ROOM_FOR_TWO_COLUMNS else 1
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(columns):
-        table.add_column(no_wrap=True)
-        table.add_column()
-    cells = [cell for text in texts for cell in label_and_value(text)]
-    for start in range(0, len(cells), 2 * columns):
-        table.add_row(*cells[start : start + 2 * columns])
-    return table
+def _fields(texts: Iterable[Text], width: int) -> Text:
+    """Two in a row, where both fit; a field whose text has a heading line is a label and its value."""
+    pairs = [label_and_value(text) for text in texts]
+    labels = max(label.cell_len for label, _ in pairs)
+    cells = [_cell(label, value, labels) for label, value in pairs]
+    rows: list[Text] = []
+    for cell in cells:
+        if rows and rows[-1].cell_len < width // 2 and cell.cell_len <= width // 2:
+            rows[-1].pad_right(width // 2 - rows[-1].cell_len)
+            rows[-1].append_text(cell)
+        else:
+            rows.append(cell)
+    return Text("\n").join(rows)
+
+
+def _cell(label: Text, value: Text, labels: int) -> Text:
+    gap = " " * (labels - label.cell_len + 2 if labels else 0)
+    return Text.assemble(label, gap, value)
 
 
 def label_and_value(field: Text) -> tuple[Text, Text]:

@@ -33,10 +33,7 @@ class Fate:
         self._novita_id = novita_id
         self.changed_at: datetime = self._cloud.now()
         """The latest deed."""
-
-    @property
-    def is_down(self) -> bool:
-        return self._novita.faults.is_down
+        self.is_down = False
 
     def busy_until(self) -> datetime:
         """When the cloud has come, or will come, to rest."""
@@ -44,7 +41,7 @@ class Fate:
         return max([self.changed_at, *ends])
 
     async def play(self, deed: OfInstance | OfCloud) -> str:
-        said = await self._of_instance(deed) if isinstance(deed, OfInstance) else self._of_cloud(deed.act)
+        said = await (self._of_instance(deed) if isinstance(deed, OfInstance) else self._of_cloud(deed.act))
         self.changed_at = self._cloud.now()
         return said
 
@@ -76,13 +73,15 @@ class Fate:
         self._cloud.stop_in_console(instance.id)
         return f"Somebody stops {name} at Novita's console; the bot was not asked."
 
-    def _of_cloud(self, act: Literal["down", "up", "full", "free"]) -> str:
+    async def _of_cloud(self, act: Literal["down", "up", "full", "free"]) -> str:
         match act:
             case "down":
-                self._novita.faults.down()
-                return "The API is down: every connection is reset. What runs, runs on."
+                await self._novita.refuse()
+                self.is_down = True
+                return "The API is down: nobody gets through to it. What runs, runs on."
             case "up":
-                self._novita.faults.up()
+                await self._novita.accept()
+                self.is_down = False
                 return "The API is up again."
             case "full":
                 self._set_capacity(0)

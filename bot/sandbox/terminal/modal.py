@@ -17,47 +17,41 @@ from bot.sandbox.terminal.blocks import DIM, drawn
 from bot.sandbox.terminal.mrkdwn import Reader
 
 _MOST_OPTIONS_SHOWN = 12
-_SAID = Style(color="red")
+_LONG_OPTION = 30
+"""Characters; from there on each has a line of its own."""
+_NEEDED = Style(color="red")
+_KEY = Style(color="cyan", bold=True)
 
 
 class NoSuchField(LookupError):
     """Its text is for the person who typed."""
 
 
-def form(
-    view: View, reader: Reader, width: int, complaints: Mapping[str, str] | None = None
-) -> Iterator[RenderableType]:
-    """`complaints`: block_id to what is wrong there."""
-    inputs = [block for block in view.blocks if block["type"] == "input"]
+def form(view: View, reader: Reader, width: int) -> Iterator[RenderableType]:
     yield from drawn([block for block in view.blocks if block["type"] != "input"], reader, width)
+    inputs = [block for block in view.blocks if block["type"] == "input"]
     if not inputs:
         return
-    table = Table.grid(padding=(0, 2), expand=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column(ratio=1)
+    table.add_column()
     for block in inputs:
         table.add_row(*_row(block, view, reader))
-        complaint = (complaints or {}).get(block["block_id"])
-        if complaint:
-            table.add_row("", Text(f"✗ {complaint}", _SAID))
     yield table
-    yield Text(_how_to_send(view, inputs), DIM)
+    submit = view.definition.get("submit", {}).get("text", "Submit")
+    yield Text(f"[ {submit} ] type fill FIELD=VALUE …   [ Close ] type cancel", _KEY)
 
 
 def _row(block: Block, view: View, reader: Reader) -> tuple[Text, Text]:
+    """The field's name as it is typed, then what a client shows: label, value, or what may be chosen."""
     element = block["element"]
-    name = Text(element["action_id"], Style(color="cyan", bold=True))
-    needed = Text("" if block.get("optional") else " *", _SAID)
+    name = Text.assemble((element["action_id"], _KEY), ("" if block.get("optional") else " *", _NEEDED))
     label = reader.plain(block["label"]["text"])
-    value = Text.assemble(": ", _value(view, block, element))
-    hint = Text(f"  {block['hint']['text']}" if "hint" in block else "", DIM)
-    offer = _offer(element, reader)
-    return name + needed, Text.assemble(label, value, hint, *(("\n", offer) if offer else ()))
-
-
-def _value(view: View, block: Block, element: Element) -> Text:
     given = shown_answer(view.values[block["block_id"]][element["action_id"]])
-    return Text(given, Style(bold=True)) if given else Text("empty", DIM)
+    if given:
+        return name, Text.assemble(label, ": ", (given, Style(bold=True)))
+    hint = block.get("hint", {}).get("text", "")
+    return name, Text.assemble(label, (f"  {hint}" if hint else "", DIM), (_offer(element), DIM))
 
 
 def shown_answer(entry: Mapping[str, Any]) -> str:
@@ -73,29 +67,14 @@ def shown_answer(entry: Mapping[str, Any]) -> str:
             return ""
 
 
-def _offer(element: Element, reader: Reader) -> Text | None:
-    options = element.get("options")
-    if not options:
-        return None
-    names = [reader.plain(option["text"]["text"]) for option in options[:_MOST_OPTIONS_SHOWN]]
+def _offer(element: Element) -> str:
+    options = element.get("options", [])
+    names = [option["text"]["text"] for option in options[:_MOST_OPTIONS_SHOWN]]
     more = len(options) - len(names)
-    texts = Text(" | ").join(names + ([Text(f"{more} more")] if more else []))
-    texts.stylize(DIM)
-    return texts
-
-
-def _how_to_send(view: View, inputs: list[Block]) -> str:
-    needed = [block["element"] for block in inputs if not block.get("optional")]
-    missing = [item["action_id"] for item in needed if not shown_answer(_answer_of(view, item))]
-    example = " ".join(f"{name}=…" for name in missing) or "name=my-train"
-    submit = view.definition.get("submit", {}).get("text", "Submit")
-    return f"[ {submit} ]: fill {example} fills in and sends; fill alone sends it as it is; cancel closes it."
-
-
-def _answer_of(view: View, element: Element) -> Mapping[str, Any]:
-    return next(
-        entry[element["action_id"]] for entry in view.values.values() if element["action_id"] in entry
-    )
+    names += [f"{more} more"] if more else []
+    if not names:
+        return ""
+    return "\n" + ("\n" if max(map(len, names)) > _LONG_OPTION else " | ").join(names)
 
 
 def answers_for(blocks: Iterable[Block], typed: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -106,7 +85,7 @@ def answers_for(blocks: Iterable[Block], typed: Iterable[tuple[str, str]]) -> di
 
 def _element(elements: Mapping[str, Element], field: str) -> Element:
     if field not in elements:
-        raise NoSuchField(f"The form has no field {field}; it has: {', '.join(elements)}.")
+        raise NoSuchField(f"The form has no field {field}. It has: {', '.join(elements)}.")
     return elements[field]
 
 
@@ -125,6 +104,6 @@ def _option(element: Element, options: list[Element], typed: str) -> Element:
     found = exact or parts
     if len(found) == 1:
         return found[0]
-    names = ", ".join(option["text"]["text"] for option in (found or options)[:_MOST_OPTIONS_SHOWN])
-    fit = "fits several of" if found else "is none of"
-    raise NoSuchField(f"{element['action_id']}: {typed} {fit}: {names}.")
+    names = " | ".join(option["text"]["text"] for option in (found or options)[:_MOST_OPTIONS_SHOWN])
+    fit = "fits several" if found else "is not offered"
+    raise NoSuchField(f"{element['action_id']}: {typed} {fit}: {names}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 
@@ -91,12 +91,19 @@ class Scene:
         head = self._who(self._reader.user(user_id), _PERSON, f"presses {button}")
         self._say(head, *(Text(f"│ {line}", DIM) for line in asked))
 
-    def complained(self, view: View, complaints: dict[str, str]) -> None:
-        self._draw_form(view, "not sent", complaints)
+    def sent(self, user_id: str, values: Iterable[tuple[str, str]]) -> None:
+        """A form, with what was filled in last."""
+        head = self._who(self._reader.user(user_id), _PERSON, "sends the form")
+        self._say(head, *(Text(f"{field}: {value}", Style(bold=True)) for field, value in values))
+
+    def complained(self, complaints: Mapping[str, str]) -> None:
+        """About a form that was not taken; by block_id."""
+        lines = (Text(f"✗ {field}: {complaint}", _WRONG) for field, complaint in complaints.items())
+        self._say(self._who(self._workspace.app.name, _BOT, "the form was not taken"), *lines)
 
     def arrived(self, arrival: Arrival) -> None:
         facts = [
-            f"instance {arrival.status}",
+            arrival.status,
             f"sequence {arrival.sequence}",
             "signature verified" if arrival.verified else "SIGNATURE WRONG",
         ]
@@ -112,14 +119,14 @@ class Scene:
 
     def note(self, text: str) -> None:
         """From the demo itself."""
-        self._screen.show(Text(text, DIM))
+        self._screen.show(Text(""), Text(text, DIM))
 
     def lines(self, *lines: str) -> None:
         """As they are."""
-        self._screen.show(Text(""), *(Text(line, overflow="ignore") for line in lines), Text(""))
+        self._screen.show(*(Text(line, overflow="ignore") for line in lines))
 
     def hint(self, text: str) -> None:
-        self._screen.show(Text(f"? {text}", Style(color="yellow")))
+        self._screen.show(Text(""), Text(f"? {text}", Style(color="yellow")))
 
     def caption(self, text: str) -> None:
         self._screen.show(Text(""), Text(f"— {text}", Style(bold=True, italic=True)))
@@ -147,16 +154,19 @@ class Scene:
             self._screen.show(line, indent=_INDENT)
 
     def _news(self, before: Message, after: Message) -> Iterator[Text]:
+        name = _name_in(self._reader, after)
         old = {text.plain for text in self._texts(before.all_blocks)}
         for text in self._texts(after.all_blocks):
             if text.plain not in old:
                 label, value = label_and_value(text)
-                yield Text.assemble(("✎ card edited  ", DIM), label, "  " if label else "", value)
+                yield Text.assemble((f"✎ {name}  ", DIM), label, "  " if label else "", value)
 
     def _texts(self, blocks: Iterable[Block]) -> Iterator[Text]:
+        """Field by field, and line by line what is not in fields."""
         for block in blocks:
-            items = [*block.get("fields", ()), *([block["text"]] if "text" in block else [])]
-            yield from (self._reader.text(item["text"]) for item in items)
+            yield from (self._reader.text(field["text"]) for field in block.get("fields", ()))
+            if "text" in block:
+                yield from self._reader.text(block["text"]["text"]).split("\n")
 
     def _in_thread(self, message: Message) -> None:
         parent = self._workspace.board.find(message.channel, str(message.thread_ts))
@@ -177,12 +187,12 @@ class Scene:
             return
         self._forms[view.id] = view.hash
         self.private[user] += 1
-        self._draw_form(view, f"a form that only {self._reader.user(user)} sees", {})
-
-    def _draw_form(self, view: View, mark: str, complaints: dict[str, str]) -> None:
-        inside = form(view, self._reader, self._width - FRAME, complaints)
+        inside = form(view, self._reader, self._width - FRAME)
         drawing = framed(inside, color="cyan", width=self._width, title=view.title or None)
-        self._say(self._who(self._workspace.app.name, _BOT, mark), drawing)
+        self._say(
+            self._who(self._workspace.app.name, _BOT, f"a form that only {self._reader.user(user)} sees"),
+            drawing,
+        )
 
     def _color(self, message: Message) -> str:
         first = next(self._texts(message.all_blocks), Text())

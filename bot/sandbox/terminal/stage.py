@@ -34,11 +34,13 @@ class Stage:
         settled: Callable[[], Awaitable[str]],
         person: str,
         channel: str,
+        typed_by_hand: bool,
     ) -> None:
         """`settled` returns once nothing is under way, or says what still is when it no longer waits.
 
         `person` and `channel`: ids of who types at first, and where; the channel is one that all may read.
         """
+        self._typed_by_hand = typed_by_hand
         self._slack = slack
         self._workspace = slack.workspace
         self._scene = scene
@@ -72,7 +74,7 @@ class Stage:
             case deeds.Fill(values=values):
                 await self._fill(values)
             case deeds.CloseForm():
-                await self._person.close_view()
+                await self._person.close_view(self._form())
             case deeds.Become(name=name):
                 self._become(name)
             case deeds.Go(channel=name):
@@ -104,19 +106,18 @@ class Stage:
         await self._and_the_answer(lambda: self._person.press(message, element["action_id"]))
 
     async def _fill(self, values: tuple[tuple[str, str], ...]) -> None:
+        view = self._form()
+        answers = answers_for(view.blocks, values)
+        self._scene.sent(self._person.id, values)
+        reply = await self._and_the_answer(lambda: self._person.submit(view, answers))
+        if reply.errors:
+            self._scene.complained(reply.errors)
+
+    def _form(self) -> View:
         view = self._person.view
         if view is None:
-            raise LookupError("No form is open. `/gpu create` opens one.")
-        answers = answers_for(view.blocks, values)
-        words = " ".join(f"{field}={value}" for field, value in values)
-        self._scene.typed(self._person.id, self._channel, f"sends the form {words}".rstrip())
-        reply = await self._and_the_answer(lambda: self._person.submit(view, answers))
-        self._complain(reply)
-
-    def _complain(self, reply: Reply) -> None:
-        view: View | None = reply.view or self._person.view
-        if reply.errors and view is not None:
-            self._scene.complained(view, reply.errors)
+            raise LookupError("No form is open. /gpu create opens one.")
+        return view
 
     async def _and_the_answer(self, deed: Callable[[], Awaitable[Reply]]) -> Reply:
         """What is said after the acknowledgement is waited for, so that a script reads as it happened."""
@@ -176,6 +177,8 @@ class Stage:
         still = await self._settled()
         if still:
             self._scene.hint(still)
+        elif self._typed_by_hand:
+            self._scene.note("Nothing is under way.")
 
     @staticmethod
     def _place(channel: Channel) -> str:

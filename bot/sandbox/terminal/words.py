@@ -7,7 +7,8 @@ FIRST_LINE = "/gpu create 4090 my-train --template pytorch-jupyter"
 HELP = """\
   /gpu …                    what people type in Slack; /gpu help lists it
   press BUTTON [NAME]       a button of the newest card, or of the instance NAME: press stop
-  fill FIELD=VALUE …        fills in the open form and sends it; cancel closes it
+  fill FIELD=VALUE …        fills in the open form and sends it: fill gpu=4090 template=pytorch
+  cancel                    closes the form
   as ada | ben | gus …      who types: Ada runs the bot, Ben is a member, Gus is a guest
   in #gpu | #random | dm    where: the bot is not in #random
   cloud reclaim NAME        Novita takes a spot GPU back
@@ -40,20 +41,23 @@ wait
 def introduction(*, rest: str, speed: float, person: str | None) -> tuple[str, ...]:
     """`rest`: the address of the REST API. `person`: who types, and where; None: nobody is there to type."""
     lines = (
-        "gpu-bot demo: the whole bot, beside a simulated Slack workspace and a simulated Novita.",
-        f"Nothing leaves this machine, nothing is billed. Novita is {speed:g} times faster than life.",
+        "gpu-bot demo: the whole bot, with a simulated Slack and a simulated Novita.",
+        f"Nothing leaves this machine, nothing is billed. Time runs {speed:g}-fold at Novita.",
         "",
-        f"  REST  {rest}   docs: {rest}/docs",
-        f"        curl {rest}/api/instances",
-        "",
+        f"  REST API   {rest}/api/instances",
+        f"  its docs   {rest}/docs",
+        f"  try        curl {rest}/api/instances",
     )
     if person is None:
         return lines
     return (
         *lines,
-        f"You are {person}. Type this line first:",
+        "",
+        f"You are {person}. Type this first:",
         "",
         f"  {FIRST_LINE}",
         "",
-        "then for example: /gpu list, press stop, /gpu create, as ben, cloud reclaim my-train, help, quit",
+        "Then, for example: /gpu list, press stop, /gpu create, cloud reclaim my-train.",
+        "help lists all there is, quit ends the demo.",
+        "",
     )

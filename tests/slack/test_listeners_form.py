@@ -1,0 +1,199 @@
+"""The form, from the trigger to the instance: opened, filled, refused, sent, sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from samples import seconds
+from slack_office import CREATE, GPU, Office
+from structlog.testing import capture_logs
+
+from bot.errors import NoOffer
+from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Fault, Hang, HttpStatus, RateLimited
+from bot.sandbox.slack.forms import answers
+from bot.slack import listeners
+from storage.cloud import BillingMode
+
+FILLED = {"gpu": "RTX 4090 24GB", "template": "107672", "name": "my-train"}
+
+
+async def test_the_form_becomes_an_instance(either: Office):
+    view = await either.form()
+    told = await either.told(
+        either.ada.submit(view, {**FILLED, "count": "2", "billing": "onDemand", "disk": "80", "max": "1.5"})
+    )
+    assert "Creating *my-train*" in told.words
+    assert either.ada.view is None
+    i = await either.instance()
+    assert (i.requester, i.channel) == ("U0ADA", GPU)
+    assert (i.request.gpu_count, i.request.disk_gb, i.request.template) == (2, 80, "107672")
+    assert i.request.billing_mode is BillingMode.ON_DEMAND
+
+
+async def test_what_was_typed_is_in_the_form(o: Office):
+    view = await o.form("/gpu create 4090:2 my-train --region US-CA-06")
+    assert view.values["gpu"]["gpu"]["selected_option"]["value"] == "RTX 4090 24GB"
+    assert view.values["name"]["name"]["value"] == "my-train"
+    assert view.values["count"]["count"]["selected_option"]["value"] == "2"
+    assert [r["value"] for r in view.values["regions"]["regions"]["selected_options"]] == ["US-CA-06"]
+
+
+async def test_no_form_is_needed_where_there_is_a_default_template(o: Office):
+    o.scene.operations.defaults = replace(o.scene.operations.defaults, template="107672")
+    assert "Creating" in await o.types("/gpu create 4090")
+    assert (await o.instance()).request.template == "107672"
+
+
+async def test_the_form_opens_before_anything_is_known_of_novita(o: Office):
+    o.scene.catalog._templates.value = None
+    o.scene.catalog._clusters.value = None
+    for cached in o.scene.catalog._products.values():
+        cached.value = None
+    view = await o.form()
+    told = await o.told(o.ada.submit(view, {"gpu": "4090", "image": "mine:1"}))
+    assert "Creating" in told.words
+
+
+async def test_mistakes_are_told_at_their_fields_and_nothing_is_made(either: Office):
+    view = await either.form()
+    reply = await either.ada.submit(view, {"name": "no spaces!", "image": "a:1", **{"gpu": FILLED["gpu"]}})
+    assert list(reply.errors) == ["name"]
+    reply = await either.ada.submit(view, {"name": "my-train", "image": "a:1", "template": "107672"})
+    assert reply.errors == {"image": "Choose either a template or an image."}
+    assert either.ada.view is not None
+    assert await either.instances() == []
+
+
+async def test_a_form_without_template_or_image_says_so_at_the_field(o: Office):
+    reply = await o.ada.submit(await o.form(), {"gpu": FILLED["gpu"]})
+    assert reply.errors == {"template": "Choose a template, or name an image below."}
+
+
+async def test_a_taken_name_is_told_at_its_field_with_a_free_one(either: Office):
+    await either.types(CREATE)
+    view = await either.form()
+    reply = await either.ada.submit(view, FILLED)
+    assert reply.errors == {"name": "The name my-train is in use. my-train-2 is free."}
+    told = await either.told(either.ada.submit(view, {"name": "my-train-2"}))
+    assert "Creating *my-train-2*" in told.words
+
+
+async def test_what_is_wrong_as_a_whole_is_told_above_the_fields_which_stay_filled(o: Office, monkeypatch):
+    def disprove(_request):
+        raise NoOffer("Sold <!channel> out.", code="NO_AVAILABLE_PRODUCTS")
+
+    monkeypatch.setattr(o.scene.catalog, "disprove", disprove)
+    reply = await o.ada.submit(await o.form(), FILLED)
+    assert reply.errors == {}
+    assert reply.view is not None
+    assert "Sold &lt;!channel&gt; out." in reply.view.words
+    assert reply.view.values["name"]["name"]["value"] == "my-train"
+    monkeypatch.undo()
+    assert "Creating *my-train*" in (await o.told(o.ada.submit())).words
+
+
+async def test_what_is_wrong_with_an_unknown_gpu_is_told_at_its_field(o: Office):
+    for cached in o.scene.catalog._products.values():
+        cached.value = None
+    view = await o.form()
+    await o.scene.catalog.warm()
+    reply = await o.ada.submit(view, {"gpu": "B300", "template": "107672"})
+    assert "Novita has no GPU called B300" in reply.errors["gpu"]
+
+
+async def test_a_guest_who_got_hold_of_a_form_gets_nothing(o: Office):
+    """The one who opens it and the one who sends it need not be the same to us."""
+    view = await o.form()
+    delivery = o.slack.payloads.view_submission(o.ada.fill(view, FILLED))
+    ack = await o.sends(delivery, user={"id": "U0GUS", "team_id": "T0SANDBOX"})
+    assert ack.payload["response_action"] == "update"
+    assert "Guests and people of other workspaces" in json.dumps(ack.payload["view"])
+    assert await o.instances() == []
+
+
+async def test_an_own_fault_keeps_the_form_open_and_has_a_reference(o: Office, monkeypatch):
+    def disprove(_request):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(o.scene.catalog, "disprove", disprove)
+    view = await o.form()
+    with capture_logs() as logs:
+        reply = await o.ada.submit(view, FILLED)
+    assert reply.view is not None
+    assert f"Reference: {logs[0]['reference']}" in reply.view.words
+    assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
+
+
+async def test_a_form_that_is_sent_twice_makes_one_instance(either: Office):
+    view = either.ada.fill(await either.form(), FILLED)
+    delivery = either.slack.payloads.view_submission(view)
+    acks = await asyncio.gather(either.sends(delivery), either.sends(delivery))
+    assert [ack.payload for ack in acks] == [{}, {}]
+    await either.slack.wait_for(lambda: len(either.whispers()) == 2)
+    assert all("Creating *my-train*" in message.words for message in either.whispers())
+    assert len(await either.instances()) == 1
+
+
+async def test_a_form_that_takes_long_closes_and_its_answer_follows(o: Office, monkeypatch):
+    monkeypatch.setattr(listeners, "_ACK_CHANGE_WITHIN", seconds(0.05))
+    view = await o.form()
+    o.scene.clock.advance(601)  # who Ada is has to be asked again
+    o.slack.fail("users.info", Hang())
+    reply = await o.ada.submit(view, FILLED)
+    assert (reply.ok, o.ada.view) == (True, None)
+    await o.slack.wait_for(o.whispers)
+    assert "Please try again" in o.whispers()[0].words
+    assert await o.instances() == []
+
+
+async def test_a_form_that_cannot_be_read_stays_open_with_a_reference(o: Office):
+    view = await o.form()
+    delivery = o.slack.payloads.view_submission(view)
+    with capture_logs() as logs:
+        ack = await o.sends(delivery, view={**delivery.payload["view"], "private_metadata": "{"})
+    assert logs[0]["reference"] in ack.payload["errors"]["gpu"]
+
+
+# --- views.open -------------------------------------------------------------------------------------------------
+
+
+async def test_a_command_that_is_delivered_twice_opens_one_form(either: Office):
+    reply = await either.ada.command("/gpu create", channel=GPU)
+    view = await either.slack.wait_for(lambda: either.ada.view)
+    await either.slack.redeliver(reply.envelope_id)
+    await either.slack.wait_for(lambda: either.slack.journal.count("views.open") == 2)
+    await either.side.close()
+    assert either.ada.view == view
+    assert either.whispers() == []
+
+
+@pytest.mark.parametrize(
+    "fault", [ErrorCode("expired_trigger_id"), HttpStatus(503), RateLimited(), CloseConnection()]
+)
+async def test_a_form_that_slack_did_not_open_is_told_with_the_command_to_repeat(o: Office, fault: Fault):
+    o.slack.fail("views.open", fault)
+    told = await o.types("/gpu create 4090 my-train")
+    assert "Slack did not open the form in time. Please try again." in told
+    assert "Try: `/gpu create 4090 my-train`" in told
+
+
+async def test_a_trigger_that_waited_too_long_is_told(o: Office):
+    await o.types("/gpu")
+    o.slack.workspace.triggers.clock = lambda: o.scene.clock() + seconds(4)
+    delivery = o.slack.payloads.command("U0ADA", o.slack.workspace.channels[GPU], "/gpu", "create")
+    o.slack.workspace.triggers._issued[delivery.payload["trigger_id"]] = replace(
+        o.slack.workspace.triggers._issued[delivery.payload["trigger_id"]], issued_at=o.scene.clock()
+    )
+    await o.slack.deliver(delivery)
+    await o.slack.wait_for(lambda: len(o.whispers()) == 1)
+    assert "did not open the form in time" in o.whispers()[0].words
+
+
+async def test_any_other_refusal_of_the_form_is_a_fault_of_ours(o: Office):
+    o.slack.fail("views.open", ErrorCode("invalid_arguments"))
+    with capture_logs() as logs:
+        told = await o.types("/gpu create")
+    assert logs[0]["reference"] in told
