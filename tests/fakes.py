@@ -37,6 +37,7 @@ class FakeNovita:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self.calls: list[str] = []
+        self._moved = asyncio.Event()
         self.instances: dict[str, Observation] = {}
         self.orders: list[Order] = []
         self.connection: Connection = CONNECTION
@@ -50,6 +51,12 @@ class FakeNovita:
 
     def count(self, call: str) -> int:
         return self.calls.count(call)
+
+    async def called(self, call: str) -> None:
+        """Returns when that call is on its way."""
+        while not self.count(call):
+            self._moved.clear()
+            await asyncio.wait_for(self._moved.wait(), 5)
 
     def show(self, novita_id: str, phase: Phase, **changes: object) -> None:
         old = self.instances[novita_id]
@@ -130,6 +137,7 @@ class FakeNovita:
 
     async def _enter(self, call: str) -> None:
         self.calls.append(call)
+        self._moved.set()
         if call in self.gates:
             await self.gates[call].wait()
         if self.before[call]:

@@ -45,7 +45,7 @@ def waking(**changes: object) -> Instance:
     return stopped(**{"state": State.STARTING, "wish": Wish.START, **changes})
 
 
-# --- creating ---------------------------------------------------------------------------------------------------
+# --- creating -------------------------------------------------------------------------------------
 
 
 def test_a_fresh_request_is_created():
@@ -96,7 +96,7 @@ def test_a_bound_create_is_starting():
     assert (result.after.state, result.after.wish, result.event) == (State.STARTING, Wish.CREATE, None)
 
 
-# --- starting ---------------------------------------------------------------------------------------------------
+# --- starting -------------------------------------------------------------------------------------
 
 
 def test_what_is_being_pulled_is_waited_for_until_the_deadline():
@@ -240,7 +240,7 @@ def test_a_start_nobody_wished_has_no_deadline():
     assert step(starting(wish=None), 9999, listed=9999) == Wait()
 
 
-# --- running ----------------------------------------------------------------------------------------------------
+# --- running --------------------------------------------------------------------------------------
 
 
 def test_a_steady_instance_needs_nothing():
@@ -300,7 +300,7 @@ def test_stopping_and_removal_elsewhere_show_at_once():
     assert became(running(phase=Phase.REMOVING)).after.state is State.DELETING
 
 
-# --- gone -------------------------------------------------------------------------------------------------------
+# --- gone -----------------------------------------------------------------------------------------
 
 ALIVE = [starting(), running(), running(state=State.STOPPING), stopped(), running(state=State.DELETING)]
 
@@ -326,7 +326,7 @@ def test_novitas_own_word_removed_is_the_end(i):
     assert became(replace(i, phase=Phase.GONE)).after.state is State.DELETED
 
 
-# --- stopping, stopped ------------------------------------------------------------------------------------------
+# --- stopping, stopped ----------------------------------------------------------------------------
 
 
 def test_a_stop_is_asked_followed_and_told_with_who_wished_it():
@@ -368,7 +368,7 @@ def test_a_start_in_the_console_is_noticed():
     assert became(stopped(phase=Phase.RUNNING, reason=Reason.RECLAIMED)).after.state is State.STARTING
 
 
-# --- failed, deleting, deleted ----------------------------------------------------------------------------------
+# --- failed, deleting, deleted --------------------------------------------------------------------
 
 
 def test_a_failed_instance_is_removed_and_told_no_more():
@@ -421,7 +421,7 @@ def test_a_deleted_instance_rests():
     assert step(running(state=State.DELETED, phase=Phase.RUNNING)) == Wait()
 
 
-# --- all of it --------------------------------------------------------------------------------------------------
+# --- all of it ------------------------------------------------------------------------------------
 
 EVERYTHING = list(product(State, [None, *Wish], [None, *Phase], [None, *Outcome], [False, True], [0, 3]))
 

@@ -33,7 +33,7 @@ async def create(s: Scene, *, actor=ADA, key: str | None = None, channel: str | 
     return await s.operations.create(replace(ASKED, **changes), actor, origin, unique_name=True)
 
 
-# --- create -----------------------------------------------------------------------------------------------------
+# --- create ---------------------------------------------------------------------------------------
 
 
 async def test_a_request_is_on_disk_with_its_defaults_and_wakes_the_reconciler(s: Scene):
@@ -111,7 +111,7 @@ async def test_a_guest_may_nothing(s: Scene):
     assert not s.operations.may_act(GUEST, i)
 
 
-# --- act --------------------------------------------------------------------------------------------------------
+# --- act ------------------------------------------------------------------------------------------
 
 
 async def test_a_wish_is_recorded_once_for_each_request(s: Scene):
@@ -179,7 +179,7 @@ async def test_a_verb_that_the_state_forbids_changes_nothing(s: Scene):
     assert (await s.now(i)).version == i.version
 
 
-# --- reading ----------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
 async def test_everybody_reads_everything_and_mine_is_mine(s: Scene):

@@ -45,7 +45,7 @@ def list_nothing(s: Scene) -> None:
     real, s.novita.list_instances = s.novita.list_instances, empty
 
 
-# --- create -----------------------------------------------------------------------------------------------------
+# --- create ---------------------------------------------------------------------------------------
 
 
 async def test_a_request_becomes_a_usable_instance_told_once(s: Scene):
@@ -257,8 +257,7 @@ async def test_a_delete_that_overtakes_the_create_removes_what_it_made(s: Scene)
     s.novita.gates["create"] = asyncio.Event()
     i = await s.ask()
     await s.reconciler.reconcile()
-    while not s.novita.count("create"):
-        await asyncio.sleep(0)
+    await s.novita.called("create")
     await s.operations.act(Wish.DELETE, i.id, ADA, key=None)
     s.novita.gates["create"].set()
     await s.reconciler.workers.idle()
@@ -269,7 +268,7 @@ async def test_a_delete_that_overtakes_the_create_removes_what_it_made(s: Scene)
     assert await s.told() == ["instance.deleted"]
 
 
-# --- changes ----------------------------------------------------------------------------------------------------
+# --- changes --------------------------------------------------------------------------------------
 
 
 async def test_stop_start_restart_delete(s: Scene):
@@ -339,8 +338,7 @@ async def test_a_wish_while_a_call_is_on_its_way_wins(s: Scene):
     s.novita.gates["stop"] = asyncio.Event()
     await s.operations.act(Wish.STOP, i.id, ADA, key=None)
     await s.reconciler.reconcile()
-    while not s.novita.count("stop"):
-        await asyncio.sleep(0)
+    await s.novita.called("stop")
     await s.operations.act(Wish.DELETE, i.id, ADA, key=None)
     s.novita.gates["stop"].set()
     await s.reconciler.workers.idle()
@@ -365,7 +363,7 @@ async def test_a_wish_just_before_the_create_stops_the_create(s: Scene):
     assert (s.novita.count("create"), (await s.now(i)).state) == (0, State.DELETED)
 
 
-# --- what Novita shows ------------------------------------------------------------------------------------------
+# --- what Novita shows ----------------------------------------------------------------------------
 
 
 async def test_running_is_not_usable_until_the_endpoints_answer(s: Scene):
@@ -480,7 +478,7 @@ async def test_a_token_of_no_known_row_is_never_touched(s: Scene):
     assert s.novita.count("delete") == 0
 
 
-# --- the poller's pace ------------------------------------------------------------------------------------------
+# --- the poller's pace ----------------------------------------------------------------------------
 
 
 async def polled(s: Scene, after: float) -> bool:
@@ -511,7 +509,7 @@ async def test_only_the_holder_of_the_poll_lease_lists(s: Scene):
     assert await polled(s, 21)
 
 
-# --- when we ourselves fail -------------------------------------------------------------------------------------
+# --- when we ourselves fail -----------------------------------------------------------------------
 
 
 async def test_a_step_that_raises_stops_no_other_and_is_taken_again(s: Scene):
@@ -530,8 +528,7 @@ async def test_a_begun_create_found_after_a_crash_is_looked_for_and_not_repeated
     i = await s.ask()
     s.novita.gates["create"] = asyncio.Event()
     await s.reconciler.reconcile()
-    while not s.novita.count("create"):
-        await asyncio.sleep(0)
+    await s.novita.called("create")
     await s.reconciler.workers.drain(seconds(0))
     s.novita.gates.clear()
     assert (await s.now(i)).outcome is Outcome.BEGUN
