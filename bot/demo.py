@@ -46,10 +46,10 @@ from storage.records import State
 from storage.store.finding import Find
 from storage.store.store import Store
 
-_CHANNEL, _ADMIN = "C0GPU", "U0ADA"
+_BEGINNING = {"person": "U0ADA", "channel": "C0GPU"}
 _HABITS = {
-    "SLACK_CHANNEL": _CHANNEL,
-    "ADMIN_USERS": _ADMIN,
+    "SLACK_CHANNEL": _BEGINNING["channel"],
+    "ADMIN_USERS": _BEGINNING["person"],
     "HOST": "127.0.0.1",
     # Sped up, the bot asks more often; and an outage that somebody ends is over soon.
     "NOVITA_RATE_LIMIT": "10000",
@@ -80,9 +80,7 @@ def demo(*, script: Path | None, port: int, speed: float) -> int:
         arguments = _Arguments(script=_read(script), port=port, speed=_checked(speed), log=log_settings())
         forget()
         return asyncio.run(_run(arguments))
-    except _BadArgument as error:
-        return _told(error, _BAD_ARGUMENTS)
-    except SettingsError as error:
+    except (_BadArgument, SettingsError) as error:
         return _told(error, _BAD_ARGUMENTS)
     except ListenError as error:
         return _told(error, _FAILED)
@@ -164,45 +162,35 @@ class _Theatre:
 
 async def _opened(arguments: _Arguments, screen: Screen, stack: AsyncExitStack) -> _Theatre:
     """In this order onto the stack, which closes it in reverse: the service goes before its servers do."""
-    speed, timings = arguments.speed, _timings(arguments.speed)
+    speed, timings, inside = arguments.speed, _timings(arguments.speed), _Inside()
     slack = await stack.enter_async_context(SlackServer(Workspace(clock=utc_now)))
     novita = await stack.enter_async_context(NovitaServer(Cloud(clock=utc_now, speed=speed)))
     scene = Scene(slack.workspace, screen, clock=utc_now)
     secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
     receiver = await stack.enter_async_context(Receiver(secret, scene.arrived))
     folder = stack.enter_context(TemporaryDirectory(prefix="gpu-bot-demo-"))
-    addresses = {
-        "NOVITA_API_BASE_URL": novita.base_url,
-        "SLACK_API_BASE_URL": slack.api_url,
-        "DATABASE_URL": f"sqlite:///{folder}/demo.db",
-        "WEBHOOK_URL": receiver.url,
-    }
-    keys = {
-        "NOVITA_API_KEY": novita.api_key,
-        "SLACK_BOT_TOKEN": slack.bot_token,
-        "SLACK_APP_TOKEN": slack.app_token,
-        "WEBHOOK_SECRET": secret,
-    }
-    settings = load(
-        {**_HABITS, **arguments.log, **addresses, **keys, "PORT": str(arguments.port)}, env_file=None
-    )
+    targets = {"WEBHOOK_URL": receiver.url, "WEBHOOK_SECRET": secret, "PORT": str(arguments.port)}
+    places = {"DATABASE_URL": f"sqlite:///{folder}/demo.db", **_accounts(slack, novita)}
+    settings = load({**_HABITS, **arguments.log, **targets, **places}, env_file=None)
     configure(level=settings.log_level, form=settings.log_format, stream=_log_stream(screen))
-    inside = _Inside()
     port = await stack.enter_async_context(running(settings, timings=timings, wrap=inside.keep))
-    fate = Fate(novita, region=settings.default_region, speed=speed, novita_id=inside.novita_id)
-    settling = Settling(inside, fate, clock=utc_now, patience=_patience(timings, speed))
     await _until_warm(novita)
     stack.callback(slack.workspace.subscribe(scene.observe))
-    stage = Stage(
-        slack,
-        scene,
-        fate,
-        settled=settling.settled,
-        person=_ADMIN,
-        channel=_CHANNEL,
-        typed_by_hand=_is_keyboard(arguments),
-    )
+    fate = Fate(novita, region=settings.default_region, speed=speed, novita_id=inside.novita_id)
+    settling = Settling(inside, fate, clock=utc_now, patience=_patience(timings, speed))
+    by_hand = _is_keyboard(arguments)
+    stage = Stage(slack, scene, fate, settled=settling.settled, typed_by_hand=by_hand, **_BEGINNING)
     return _Theatre(rest=f"http://127.0.0.1:{port}", slack=slack, scene=scene, stage=stage)
+
+
+def _accounts(slack: SlackServer, novita: NovitaServer) -> dict[str, str]:
+    return {
+        "NOVITA_API_BASE_URL": novita.base_url,
+        "NOVITA_API_KEY": novita.api_key,
+        "SLACK_API_BASE_URL": slack.api_url,
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_APP_TOKEN": slack.app_token,
+    }
 
 
 async def _until_warm(novita: NovitaServer) -> None:
@@ -279,7 +267,7 @@ class _Inside:
         waiting = [f"{i.name} is {i.state}" for i in instances if i.state in _UNDER_WAY or i.wish is not None]
         cards = [await self._store.cards.get(i.id) for i in instances]
         if any(card is not None and card.shown_version < card.wanted_version for card in cards):
-            waiting.append("a card is old")
+            waiting.append("a card has yet to be edited")
         if (await self._store.deliveries.backlog()).pending:
             waiting.append("a notice is on its way")
         return tuple(waiting)

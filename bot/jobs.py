@@ -6,7 +6,6 @@ in the database decide who works. A job takes no input; `wake` is a bare signal 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -62,6 +61,8 @@ class Jobs:
     def stop(self) -> None:
         """Nothing begins any more; what runs is not waited for."""
         if self._scheduler.running:
+            # It cancels what runs, and would log a traceback of each. What was leased lapses.
+            logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
             self._scheduler.shutdown(wait=False)
 
     def failing_since(self, name: str) -> datetime | None:
@@ -92,9 +93,6 @@ class _Run:
             await self._once()
             while self._again:
                 await self._once()
-        except asyncio.CancelledError:
-            # Only the scheduler's end does that, and it would log a traceback. What was leased lapses.
-            log.debug("job_cut_off", job=self.job.name)
         finally:
             self._running = False
 

@@ -99,6 +99,13 @@ class Conversation:
         source = command.template or command.image or self._operations.defaults.template
         return command.gpu is None or source is None
 
+    def require_known_flags(self, command: Create) -> None:
+        if command.webhook_url is not None:
+            raise UsageError(
+                "--webhook is not available yet: WEBHOOK_URL is told of every instance.",
+                hint=render(replace(command, webhook_url=None)),
+            )
+
     async def require_member(self, spoken: Spoken) -> None:
         self._operations.require_member(await self._actor(spoken))
 
@@ -126,8 +133,7 @@ class Conversation:
                 assert_never(command)
 
     async def create(self, command: Create, spoken: Spoken) -> Message:
-        if command.webhook_url is not None:
-            raise UsageError("--webhook is not available yet: WEBHOOK_URL is told of every instance.")
+        self.require_known_flags(command)
         actor = await self._actor(spoken)
         origin = Origin(key=spoken.key, channel=spoken.channel_id, response_url=spoken.response_url)
         asked = Asked(

@@ -157,9 +157,12 @@ async def test_where_nothing_comes_near_no_command_is_offered(o: Office, line: s
     assert await o.instances() == []
 
 
-async def test_an_address_of_ones_own_is_not_told_yet(o: Office):
-    assert "not available yet" in await o.types(f"{CREATE} --webhook https://example.com/hook")
-    assert await o.instances() == []
+@pytest.mark.parametrize("line", [CREATE, "/gpu create", "/gpu create 4090 my-train"])
+async def test_an_address_of_ones_own_is_not_told_yet(o: Office, line: str):
+    told = await o.types(f"{line} --webhook https://example.com/hook")
+    assert "not available yet" in told
+    assert f"Try: `{line}`" in told
+    assert (o.ada.view, await o.instances()) == (None, [])
 
 
 async def test_only_the_requester_and_admins_may_act(o: Office):

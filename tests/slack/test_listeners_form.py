@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 
 from bot.errors import NoOffer
 from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Fault, Hang, HttpStatus, RateLimited
-from bot.sandbox.slack.forms import answers
 from bot.slack import listeners
 from storage.cloud import BillingMode
 
@@ -181,14 +180,10 @@ async def test_a_form_that_slack_did_not_open_is_told_with_the_command_to_repeat
 
 
 async def test_a_trigger_that_waited_too_long_is_told(o: Office):
-    await o.types("/gpu")
-    o.slack.workspace.triggers.clock = lambda: o.scene.clock() + seconds(4)
     delivery = o.slack.payloads.command("U0ADA", o.slack.workspace.channels[GPU], "/gpu", "create")
-    o.slack.workspace.triggers._issued[delivery.payload["trigger_id"]] = replace(
-        o.slack.workspace.triggers._issued[delivery.payload["trigger_id"]], issued_at=o.scene.clock()
-    )
+    o.scene.clock.advance(4)
     await o.slack.deliver(delivery)
-    await o.slack.wait_for(lambda: len(o.whispers()) == 1)
+    await o.slack.wait_for(o.whispers)
     assert "did not open the form in time" in o.whispers()[0].words
 
 

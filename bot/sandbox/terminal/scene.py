@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import assert_never
 
 from rich.console import OverflowMethod, RenderableType
@@ -48,11 +48,19 @@ _INDENT = 2
 class Scene:
     """`observe` is meant for the workspace's feed. `private` counts what each person alone was shown."""
 
-    def __init__(self, workspace: Workspace, screen: Screen, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        screen: Screen,
+        *,
+        clock: Callable[[], datetime],
+        zone: tzinfo | None = None,
+    ) -> None:
+        """`zone`: in which times are told; None is that of this machine."""
         self._workspace = workspace
         self._screen = screen
         self._clock = clock
-        self._reader = Reader(workspace, clock=clock)
+        self._reader = Reader(workspace, clock=clock, zone=zone)
         self._drawn: dict[str, Message] = {}
         self._forms: dict[str, str] = {}
         self.private: Counter[str] = Counter()
