@@ -26,7 +26,7 @@ from typing import assert_never
 
 from bot import transitions
 from bot.timings import Timings
-from storage.cloud import Phase
+from storage.cloud import Phase, Spot
 from storage.records import Instance, NewEvent, Outcome, Reason, State, Wish
 
 
@@ -273,4 +273,6 @@ def _startup_deadline(i: Instance, m: Moment) -> datetime:
 
 
 def _untold_reclaim(i: Instance) -> bool:
-    return i.reclaim_at is not None and i.reclaim_told_at != i.reclaim_at
+    if i.reclaim_at is None:
+        return i.spot is Spot.NOTIFIED and i.reclaim_told_at is None
+    return i.reclaim_told_at != i.reclaim_at

@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from bot.costs import cost_so_far
-from storage.cloud import Phase
+from storage.cloud import Phase, Spot
 from storage.records import EventKind, Failure, Instance, NewEvent, Reason, State, Wish
-
-_RECLAIM_WORDS = frozenset({"reclaiming", "terminated", "reclaimed"})
 
 
 class Told(TypedDict):
@@ -43,7 +41,7 @@ def stopped(i: Instance, now: datetime) -> Told:
     """By wish, by a timeout of ours, or from outside; a spot notice before makes it a reclaim."""
     kind, reason = EventKind.STOPPED, i.reason
     if i.wish is not Wish.STOP:
-        reclaimed = i.reclaim_told_at is not None or i.spot_status in _RECLAIM_WORDS
+        reclaimed = i.reclaim_told_at is not None or i.spot is Spot.RECLAIMED
         kind = EventKind.RECLAIMED if reclaimed else EventKind.STOPPED
         reason = Reason.RECLAIMED if reclaimed else Reason.STOPPED_OUTSIDE
     after = replace(_run_over(_spent(i), now), state=State.STOPPED, reason=reason)
@@ -51,7 +49,8 @@ def stopped(i: Instance, now: datetime) -> Told:
 
 
 def reclaiming(i: Instance, now: datetime) -> Told:
-    return _told(i, replace(i, reclaim_told_at=i.reclaim_at), EventKind.RECLAIMING, now)
+    told_at = i.reclaim_at or now  # Novita may not say when
+    return _told(i, replace(i, reclaim_told_at=told_at), EventKind.RECLAIMING, now)
 
 
 def vanished(i: Instance, now: datetime) -> Told:

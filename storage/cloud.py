@@ -30,6 +30,16 @@ class Phase(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Spot(StrEnum):
+    """What Novita's raw spot word means for us; mapped beside the phases."""
+
+    UNDISTURBED = "undisturbed"
+    NOTIFIED = "notified"
+    """It will be taken back, usually within the hour."""
+    RECLAIMED = "reclaimed"
+    """It is being taken back, or has been."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
     number: int
@@ -153,8 +163,8 @@ class Observation:
     region: str | None = None
     status_error: str | None = None
     """`statusError.message`, never empty."""
-    spot_status: str | None = None
-    """`running`, `notified`, `reclaiming`, `terminated`, ...; None when not spot."""
+    spot: Spot | None = None
+    """None when it is no spot instance, or Novita does not say."""
     reclaim_at: datetime | None = None
     last_started_at: datetime | None = None
 

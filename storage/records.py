@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from storage.cloud import BillingMode, Connection, Offer, Phase
+from storage.cloud import BillingMode, Connection, Offer, Phase, Spot
 
 
 class State(StrEnum):
@@ -205,7 +205,7 @@ class Instance:
     not_found_at: datetime | None = None
     """A get said not found, and nothing has shown it since."""
     status_error: str | None = None
-    spot_status: str | None = None
+    spot: Spot | None = None
     reclaim_at: datetime | None = None
     last_started_at: datetime | None = None
     delayed_since: datetime | None = None

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage.cloud import Connection, Offer, Phase
+from storage.cloud import Connection, Offer, Phase, Spot
 from storage.columns import Json, Moment, Money, Span, Word
 from storage.records import (
     CreateRequest,
@@ -85,7 +85,7 @@ instances = Table(
     Column("absent_for", Span(), nullable=False),
     Column("not_found_at", Moment()),
     Column("status_error", Text()),
-    Column("spot_status", Text()),
+    Column("spot", Word(Spot)),
     Column("reclaim_at", Moment()),
     Column("last_started_at", Moment()),
     Column("delayed_since", Moment()),

@@ -10,7 +10,7 @@ from samples import CONNECTION, NOW, OFFER, creating, running, seconds, starting
 
 from bot.lifecycle import Become, Change, Create, Look, Moment, Probe, Step, Wait, next_step
 from bot.timings import Timings
-from storage.cloud import Phase
+from storage.cloud import Phase, Spot
 from storage.records import EventKind, Failure, Instance, Outcome, Reason, State, Wish
 
 T = Timings()
@@ -262,12 +262,14 @@ def test_stopped_in_the_console_is_told_with_the_reason_and_ends_the_billing():
 
 
 def test_a_notice_is_told_once_with_its_time():
-    noticed = running(spot_status="notified", reclaim_at=NOW + seconds(3600))
+    noticed = running(spot=Spot.NOTIFIED, reclaim_at=NOW + seconds(3600))
     result = became(noticed)
     assert result.event is not None
     assert result.event.kind is EventKind.RECLAIMING
     assert result.after.state is State.RUNNING
     assert step(result.after) == Wait()
+    unknown_time = running(spot=Spot.NOTIFIED)
+    assert step(became(unknown_time).after) == Wait()
     later = replace(result.after, reclaim_at=NOW + seconds(7200))
     assert became(later).after.reclaim_told_at == NOW + seconds(7200)
 
@@ -276,7 +278,7 @@ def test_a_notice_is_told_once_with_its_time():
     "seen",
     [
         {"phase": Phase.STOPPED, "reclaim_told_at": NOW},
-        {"phase": Phase.STOPPED, "spot_status": "terminated"},
+        {"phase": Phase.STOPPED, "spot": Spot.RECLAIMED},
         {"phase": Phase.GONE, "reclaim_told_at": NOW},
         {"absent_lists": 3, "not_found_at": NOW, "reclaim_told_at": NOW},
     ],
@@ -427,7 +429,7 @@ EVERYTHING = list(product(State, [None, *Wish], [None, *Phase], [None, *Outcome]
 
 
 def test_every_combination_has_a_step_and_money_is_spent_only_on_a_wish():
-    """Thousands of combinations, most of which never occur: none raises, none buys, starts or deletes unasked."""
+    """Thousands of combinations, most never met: none raises, none buys, starts or deletes unasked."""
     bound = starting(offer=OFFER)
     for state, wish, phase, outcome, underway, absent in EVERYTHING:
         i = replace(

@@ -21,7 +21,7 @@ from bot.errors import (
     OutcomeUnknown,
 )
 from bot.timings import Timings
-from storage.cloud import Listing, Observation, Phase
+from storage.cloud import Listing, Observation, Phase, Spot
 from storage.records import Fate, Instance, Outcome, Reason, State, Wish
 
 
@@ -409,9 +409,9 @@ async def test_a_change_from_outside_becomes_the_state_and_starts_nothing(s: Sce
 async def test_a_reclaim_is_announced_and_told_once(s: Scene):
     i = await s.ready()
     at = s.clock() + timedelta(hours=1)
-    s.novita.show("n1", Phase.RUNNING, spot_status="notified", reclaim_at=at)
+    s.novita.show("n1", Phase.RUNNING, spot=Spot.NOTIFIED, reclaim_at=at)
     await s.polls(3)
-    s.novita.show("n1", Phase.STOPPED, spot_status="terminated")
+    s.novita.show("n1", Phase.STOPPED, spot=Spot.RECLAIMED)
     await s.polls(3)
     del s.novita.instances["n1"]
     await s.polls(6)

@@ -26,7 +26,7 @@ from bot.novita.fields import (
     type_of_part,
     type_of_parts,
 )
-from bot.novita.statuses import phase_of
+from bot.novita.statuses import phase_of, spot_of
 from storage.cloud import BillingMode, Cluster, Env, Observation, Port, Product, Template, Tool
 
 _Model = TypeVar("_Model", bound=Lenient)
@@ -115,7 +115,7 @@ class InstanceRow(Lenient):
             cluster_id=self.cluster_id or None,
             region=self.cluster_name or None,
             status_error=shown(self.status_error.message) or None,
-            spot_status=self.spot_status or None,
+            spot=spot_of(self.spot_status),
             reclaim_at=self.spot_reclaim_time,
             last_started_at=self.last_started_at,
         )

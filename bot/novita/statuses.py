@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from storage.cloud import Phase
+from storage.cloud import Phase, Spot
 
 _WORDS: Mapping[Phase, tuple[str, ...]] = {
     Phase.PROVISIONING: (
@@ -41,3 +41,19 @@ _PHASES: Mapping[str, Phase] = MappingProxyType(
 def phase_of(status: str) -> Phase:
     """Unknown and empty words are `Phase.UNKNOWN`, never an error; case does not matter."""
     return _PHASES.get(status.strip().casefold(), Phase.UNKNOWN)
+
+
+_SPOTS: Mapping[str, Spot] = MappingProxyType(
+    {
+        "running": Spot.UNDISTURBED,
+        "notified": Spot.NOTIFIED,
+        "reclaiming": Spot.RECLAIMED,
+        "terminated": Spot.RECLAIMED,
+        "reclaimed": Spot.RECLAIMED,
+    }
+)
+
+
+def spot_of(word: str) -> Spot | None:
+    """None for an unknown or empty word: what is not understood is no notice."""
+    return _SPOTS.get(word.strip().casefold())

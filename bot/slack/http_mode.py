@@ -34,8 +34,8 @@ class HttpMode:
     def _is_signed(self, body: bytes, request: Request) -> bool:
         try:
             return self._verifier.is_valid_request(body, request.headers)
-        except (ValueError, TypeError):
-            return False  # a timestamp that is no number, a signature that is not ASCII
+        except (ValueError, OverflowError, TypeError):
+            return False  # a timestamp that is no number, or none for a clock; a signature that is not ASCII
 
 
 class _Seconds(Clock):

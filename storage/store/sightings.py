@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from storage.cloud import Observation, Phase
+from storage.cloud import Observation, Phase, Spot
 from storage.records import Outcome, State, Wish
 
 ABSENT_ENOUGH = 3
@@ -37,7 +37,7 @@ class Watched:
     absent_for: timedelta
     not_found_at: datetime | None
     status_error: str | None
-    spot_status: str | None
+    spot: Spot | None
     reclaim_at: datetime | None
     last_started_at: datetime | None
     delayed_since: datetime | None
@@ -116,7 +116,7 @@ def _seen(row: Watched, observation: Observation, at: Pass) -> dict[str, Any]:
         "phase": observation.phase,
         "seen_at": row.seen_at if same else at.began_at,
         "status_error": observation.status_error,
-        "spot_status": observation.spot_status,
+        "spot": observation.spot,
         "reclaim_at": observation.reclaim_at,
         "last_started_at": observation.last_started_at,
         "underway": row.underway or _acts(row, observation),

@@ -22,7 +22,7 @@ from bot.sandbox.slack.replies import Reply
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 from tests.crash.service import Orders
-from tests.e2e.lives import Nursery, Service
+from tests.e2e.lives import ROOT, Nursery, Service
 from tests.e2e.receiver import SECRET, Receiver, Webhooked
 
 GPU = "C0GPU"
@@ -137,6 +137,7 @@ class Stage:
         )
         return {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
             "NOVITA_API_KEY": self.novita.api_key,
             "NOVITA_API_BASE_URL": self.novita.base_url,
             "NOVITA_RATE_LIMIT": "10000",

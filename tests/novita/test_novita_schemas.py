@@ -9,7 +9,7 @@ import pytest
 from bot.novita import schemas
 from bot.novita.answers import Answer, Malformed
 from bot.novita.pages import instances_page, templates_page
-from storage.cloud import BillingMode, Cluster, Env, Phase, Port, Tool
+from storage.cloud import BillingMode, Cluster, Env, Phase, Port, Spot, Tool
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 SPOT, ON_DEMAND = BillingMode.SPOT, BillingMode.ON_DEMAND
@@ -187,13 +187,13 @@ class TestInstances:
         assert (seen.product_name, seen.cluster_id) == ("RTX 4090 24GB", "us-ca-6")
         assert seen.region == "US-CA-06 (California)"
         assert seen.status_error is None
-        assert (seen.spot_status, seen.reclaim_at) == ("notified", datetime(2026, 8, 1, 16, 0, tzinfo=UTC))
+        assert (seen.spot, seen.reclaim_at) == (Spot.NOTIFIED, datetime(2026, 8, 1, 16, 0, tzinfo=UTC))
         assert seen.last_started_at == datetime(2026, 8, 1, 13, 13, 20, tzinfo=UTC)
 
     def test_empty_fields_are_none(self) -> None:
         seen = one_instance(productName="", clusterId="", clusterName="", spotStatus="", spotReclaimTime="0")
         assert (seen.product_name, seen.cluster_id, seen.region) == (None, None, None)
-        assert (seen.spot_status, seen.reclaim_at) == (None, None)
+        assert (seen.spot, seen.reclaim_at) == (None, None)
 
     @pytest.mark.parametrize("status", [None, "", "newWord", {"status": "running"}, 7])
     def test_a_status_that_cannot_be_read_is_unknown(self, status: object) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.novita.statuses import phase_of
-from storage.cloud import Phase
+from bot.novita.statuses import phase_of, spot_of
+from storage.cloud import Phase, Spot
 
 DOCUMENTED = [
     "toCreate",
@@ -55,3 +55,18 @@ def test_other_words_are_unknown_not_errors(word: str) -> None:
 )
 def test_words_mean_what_the_api_page_says(word: str, phase: Phase) -> None:
     assert phase_of(word) is phase
+
+
+@pytest.mark.parametrize(
+    ("word", "spot"),
+    [
+        ("running", Spot.UNDISTURBED),
+        ("Notified ", Spot.NOTIFIED),
+        ("reclaiming", Spot.RECLAIMED),
+        ("terminated", Spot.RECLAIMED),
+        ("", None),
+        ("somethingNew", None),
+    ],
+)
+def test_spot_words_are_understood_or_ignored(word, spot):
+    assert spot_of(word) is spot

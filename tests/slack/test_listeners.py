@@ -18,7 +18,7 @@ from storage.records import State, Wish
 SOON = timedelta(seconds=0.3)
 
 
-# --- commands ---------------------------------------------------------------------------------------------------
+# --- commands -----------------------------------------------------------------------------------------------
 
 
 async def test_a_create_is_on_disk_when_it_is_acknowledged(either: Office):
@@ -99,7 +99,7 @@ async def test_in_a_channel_without_the_bot_the_asker_is_answered(o: Office):
         assert "nothing to connect" not in await o.types("/gpu ssh", channel=channel)
 
 
-# --- what cannot be done ----------------------------------------------------------------------------------------
+# --- what cannot be done ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_guests_and_strangers_may_nothing_and_learn_nothing(o: Office, out
     assert ([each.name for each in await o.instances()], (await o.scene.now(i)).wish) == (["my-train"], None)
 
 
-# --- buttons ----------------------------------------------------------------------------------------------------
+# --- buttons ------------------------------------------------------------------------------------------------
 
 
 async def test_each_button_does_what_it_says(either: Office):
@@ -249,7 +249,7 @@ async def test_a_button_of_what_is_no_longer_there_is_answered(o: Office):
     assert "There is no instance" in await o.presses(card, "stop")
 
 
-# --- once -------------------------------------------------------------------------------------------------------
+# --- once ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("new_envelope", [False, True])

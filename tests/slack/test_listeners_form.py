@@ -58,7 +58,7 @@ async def test_the_form_opens_before_anything_is_known_of_novita(o: Office):
 
 async def test_mistakes_are_told_at_their_fields_and_nothing_is_made(either: Office):
     view = await either.form()
-    reply = await either.ada.submit(view, {"name": "no spaces!", "image": "a:1", **{"gpu": FILLED["gpu"]}})
+    reply = await either.ada.submit(view, {"name": "no spaces!", "image": "a:1", "gpu": FILLED["gpu"]})
     assert list(reply.errors) == ["name"]
     reply = await either.ada.submit(view, {"name": "my-train", "image": "a:1", "template": "107672"})
     assert reply.errors == {"image": "Choose either a template or an image."}
@@ -156,7 +156,7 @@ async def test_a_form_that_cannot_be_read_stays_open_with_a_reference(o: Office)
     assert logs[0]["reference"] in ack.payload["errors"]["gpu"]
 
 
-# --- views.open -------------------------------------------------------------------------------------------------
+# --- views.open ---------------------------------------------------------------------------------------------
 
 
 async def test_a_command_that_is_delivered_twice_opens_one_form(either: Office):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from storage.cloud import BillingMode, Connection, Endpoint, Listing, Observation, Offer, Phase
+from storage.cloud import BillingMode, Connection, Endpoint, Listing, Observation, Offer, Phase, Spot
 from storage.records import (
     CreateRequest,
     EventKind,
@@ -115,7 +115,7 @@ def full_instance() -> Instance:
         absent_for=timedelta(days=2, microseconds=7),
         not_found_at=NOW,
         status_error="boom",
-        spot_status="running",
+        spot=Spot.UNDISTURBED,
         reclaim_at=NOW,
         last_started_at=NOW,
         delayed_since=NOW,

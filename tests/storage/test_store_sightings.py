@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from storage_samples import NOW, SECOND, observation
 
-from storage.cloud import Observation, Phase
+from storage.cloud import Observation, Phase, Spot
 from storage.records import Outcome, State, Wish
 from storage.store.sightings import Pass, Watched, is_expected, look, may_bind
 
@@ -32,7 +32,7 @@ RUNNING = Watched(
     absent_for=timedelta(0),
     not_found_at=None,
     status_error=None,
-    spot_status=None,
+    spot=None,
     reclaim_at=None,
     last_started_at=None,
     delayed_since=None,
@@ -102,7 +102,7 @@ def test_a_new_status_is_written_with_the_time_of_the_list() -> None:
     "news",
     [
         {"status_error": "boom"},
-        {"spot_status": "notified"},
+        {"spot": Spot.NOTIFIED},
         {"reclaim_at": NOW},
         {"last_started_at": NOW},
     ],

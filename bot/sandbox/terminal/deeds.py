@@ -183,4 +183,8 @@ _READERS: dict[str, Callable[[list[str]], Deed]] = {
     "quit": _alone(Quit()),
     "exit": _alone(Quit()),
 }
-_VERBS = frozenset({"create", "list", "ls", "status", "start", "stop", "restart", "delete", "ssh", "gpu"})
+_VERBS = frozenset(
+    {"create", "launch", "list", "ls", "ps", "status", "show", "start", "stop", "restart", "ssh"}
+    | {"delete", "rm", "destroy", "down"}
+)
+"""Of the bot."""

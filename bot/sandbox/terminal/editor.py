@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from rich.cells import cell_len
 
-_KEY = re.compile(r"\x1b\[[0-9;]*[^0-9;]|\x1bO.|\x1b[^\[O]|[^\x1b]", re.DOTALL)
-"""Whole keys only: what is left at the end of a chunk is the beginning of one."""
+_KEY = re.compile(
+    r"(?P<half>\x1b(?:\[[0-9;]*|O)?\Z)|\x1b\[[0-9;]*[^0-9;]|\x1bO.|\x1b[^\[O]|[^\x1b]", re.DOTALL
+)
 _NAMES = {
     "\r": "enter",
     "\n": "enter",
@@ -66,11 +67,12 @@ class Editor:
 
     def feed(self, typed: str) -> list[str]:
         """The lines that were completed; a paste may complete several."""
-        keys = list(_KEY.finditer(self._half_a_key + typed))
-        self._half_a_key = (self._half_a_key + typed)[keys[-1].end() if keys else 0 :]
         lines = []
-        for key in keys:
-            if _NAMES.get(key[0]) == "enter":
+        typed, self._half_a_key = self._half_a_key + typed, ""
+        for key in _KEY.finditer(typed):
+            if key["half"]:
+                self._half_a_key = key[0]
+            elif _NAMES.get(key[0]) == "enter":
                 lines.append(self._enter())
             else:
                 self._press(key[0])

@@ -59,7 +59,7 @@ def create_instances() -> None:
         sa.Column("absent_for", sa.BigInteger(), nullable=False),
         sa.Column("not_found_at", sa.BigInteger()),
         sa.Column("status_error", sa.Text()),
-        sa.Column("spot_status", sa.Text()),
+        sa.Column("spot", sa.Text()),
         sa.Column("reclaim_at", sa.BigInteger()),
         sa.Column("last_started_at", sa.BigInteger()),
         sa.Column("delayed_since", sa.BigInteger()),

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.grammar.usage import VERBS
+from bot.sandbox.terminal import deeds
+from bot.sandbox.terminal.deeds import Unknown, read_deed
+from bot.sandbox.terminal.words import HELP, MAIN_JOB
+
+
+@pytest.mark.parametrize(
+    ("line", "deed"),
+    [
+        ("/gpu create 4090", deeds.Command(line="/gpu create 4090")),
+        ("  /gpu  ", deeds.Command(line="/gpu")),
+        ("press stop", deeds.Press(button="stop", name=None)),
+        ('press "Rent a GPU"', deeds.Press(button="Rent a GPU", name=None)),
+        ("press Delete my-train", deeds.Press(button="Delete", name="my-train")),
+        ('fill gpu="RTX 4090" Name=a', deeds.Fill(values=(("gpu", "RTX 4090"), ("name", "a")))),
+        ("fill image=a=b disk=", deeds.Fill(values=(("image", "a=b"), ("disk", "")))),
+        ("fill", deeds.Fill(values=())),
+        ("cancel", deeds.CloseForm()),
+        ("as @Ben", deeds.Become(name="ben")),
+        ("in #Random", deeds.Go(channel="random")),
+        ("in dm", deeds.Go(channel="dm")),
+        ("cloud reclaim my-train", deeds.OfInstance(act="reclaim", name="my-train")),
+        ("CLOUD Stop my-train", deeds.OfInstance(act="stop", name="my-train")),
+        ("cloud down", deeds.OfCloud(act="down")),
+        ("cloud up", deeds.OfCloud(act="up")),
+        ("cloud full", deeds.OfCloud(act="full")),
+        ("cloud free", deeds.OfCloud(act="free")),
+        ("wait", deeds.Wait()),
+        ("help", deeds.Help()),
+        ("?", deeds.Help()),
+        ("quit", deeds.Quit()),
+        ("exit", deeds.Quit()),
+        ("# Ada needs a GPU.", deeds.Caption(text="Ada needs a GPU.")),
+        ("", None),
+        (" \t ", None),
+    ],
+)
+def test_a_line_is_read(line: str, deed: deeds.Deed | None) -> None:
+    assert read_deed(line) == deed
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("hello", "`help` lists the others"),
+        ("create 4090", "Try: /gpu create 4090"),
+        ("Stop my-train", "Try: /gpu Stop my-train"),
+        ("press", "press stop"),
+        ("press stop my-train now", "press stop"),
+        ("fill gpu 4090", "field=value"),
+        ("fill =4090", "field=value"),
+        ("as", "as ada"),
+        ("in", "in #gpu"),
+        ("cloud", "cloud reclaim NAME"),
+        ("cloud reclaim", "cloud reclaim NAME"),
+        ("cloud down now", "cloud reclaim NAME"),
+        ("wait a minute", "no further words"),
+        ('fill name="a', "quotation mark"),
+    ],
+)
+def test_a_line_that_is_none_gets_a_hint(line: str, hint: str) -> None:
+    deed = read_deed(line)
+    assert isinstance(deed, Unknown)
+    assert hint in deed.hint
+
+
+@pytest.mark.parametrize("verb", [name for verb in VERBS for name in (verb.name, *verb.aliases)])
+def test_who_forgets_the_slash_command_is_told_so(verb: str) -> None:
+    """`help` alone is a line of the demo, and both answer."""
+    deed = read_deed(f"{verb} my-train")
+    assert isinstance(deed, Unknown)
+    if verb != "help":
+        assert f"/gpu {verb} my-train" in deed.hint
+
+
+@given(st.text())
+def test_any_line_can_be_read(line: str) -> None:
+    read_deed(line)
+
+
+def test_every_line_of_the_help_begins_with_one_that_can_be_read() -> None:
+    firsts = {line.split()[0] for line in HELP.splitlines()}
+    assert firsts == {"/gpu", "press", "fill", "cancel", "as", "in", "cloud", "wait", "quit"}
+    for word in firsts - {"/gpu"}:
+        examples = (word, f"{word} x", f"{word} x=y", f"{word} down")
+        assert any(not isinstance(read_deed(example), Unknown) for example in examples), word
+
+
+def test_the_demo_can_read_its_own_script() -> None:
+    read = [read_deed(line) for line in MAIN_JOB.splitlines()]
+    assert not [deed for deed in read if deed is None or isinstance(deed, Unknown)]
