@@ -93,7 +93,7 @@ def next_step(i: Instance, m: Moment) -> Step:  # noqa: PLR0911 - one return a s
         case State.DELETING:
             return _deleting(i, m)
         case State.DELETED:
-            return Wait()
+            return _deleted(i, m)
         case _:
             assert_never(i.state)
 
@@ -198,7 +198,7 @@ def _stopped(i: Instance, m: Moment) -> Step:
 
 def _failed(i: Instance, m: Moment) -> Step:
     if i.wish is not Wish.REMOVE:
-        return Wait()
+        return Become(after=replace(i, wish=Wish.REMOVE)) if _reappeared(i) else Wait()
     if i.novita_id is None or _gone(i, m):
         return Become(after=transitions.removed(i, m.now))
     return _confirming_look(i, m) or _ask(i, Wish.DELETE, m)
@@ -212,6 +212,24 @@ def _deleting(i: Instance, m: Moment) -> Step:
     if gone is not None:
         return gone
     return _ask(i, Wish.DELETE, m) if i.wish is Wish.DELETE else Wait()
+
+
+def _deleted(i: Instance, m: Moment) -> Step:
+    """Over, unless Novita shows it after all: a GPU that bills is never left alone."""
+    if not _reappeared(i):
+        return Wait()
+    if i.reason is Reason.DELETED_OUTSIDE:
+        return Become(after=transitions.new_run(i, m.now))
+    return Become(after=transitions.wished(i, Wish.DELETE, i.wished_by, m.now))
+
+
+def _reappeared(i: Instance) -> bool:
+    """A list shows it again after lists and a get did not."""
+    missing = i.novita_id is None or i.absent_lists > 0 or i.not_found_at is not None
+    return not missing and i.phase in _EXISTS
+
+
+_EXISTS = frozenset({Phase.PROVISIONING, Phase.RUNNING, Phase.STOPPING, Phase.STOPPED})
 
 
 def _confirmed_absence(i: Instance, m: Moment) -> Step | None:

@@ -419,8 +419,30 @@ def test_what_is_removed_elsewhere_is_awaited():
     assert step(running(state=State.DELETING, phase=Phase.REMOVING)) == Wait()
 
 
-def test_a_deleted_instance_rests():
-    assert step(running(state=State.DELETED, phase=Phase.RUNNING)) == Wait()
+GONE = {"absent_lists": 3, "not_found_at": NOW}
+
+
+@pytest.mark.parametrize(
+    "seen", [GONE, {"phase": Phase.GONE}, {"phase": Phase.REMOVING}, {"novita_id": None}]
+)
+def test_a_deleted_instance_rests(seen):
+    assert step(running(state=State.DELETED, **seen)) == Wait()
+
+
+def test_a_deleted_instance_that_novita_shows_again_is_deleted_again():
+    result = became(running(state=State.DELETED))
+    assert (result.after.state, result.after.wish) == (State.DELETING, Wish.DELETE)
+
+
+def test_one_deleted_elsewhere_that_novita_shows_again_is_followed_again():
+    result = became(running(state=State.DELETED, reason=Reason.DELETED_OUTSIDE))
+    assert (result.after.state, result.after.wish) == (State.STARTING, None)
+
+
+def test_a_failed_instance_that_novita_shows_again_is_removed_again():
+    failed = starting(state=State.FAILED, wish=None, call=None, outcome=None)
+    assert became(failed).after.wish is Wish.REMOVE
+    assert step(replace(failed, **GONE)) == Wait()
 
 
 # --- all of it ------------------------------------------------------------------------------------

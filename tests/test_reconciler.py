@@ -419,6 +419,17 @@ async def test_a_reclaim_is_announced_and_told_once(s: Scene):
     assert (await s.now(i)).state is State.STOPPED
 
 
+async def test_a_deleted_gpu_that_shows_up_again_is_deleted_again(s: Scene):
+    i = await s.ready()
+    ghost = s.novita.instances["n1"]
+    await act(s, i, Wish.DELETE)
+    await s.polls(4)
+    assert (await s.now(i)).state is State.DELETED
+    s.novita.instances["n1"] = ghost
+    await s.polls(5)
+    assert (s.novita.instances, (await s.now(i)).state) == ({}, State.DELETED)
+
+
 async def test_vanished_means_three_complete_lists_and_a_get(s: Scene):
     i = await s.ready()
     gone = s.novita.instances.pop("n1")
