@@ -114,7 +114,7 @@ class _Service:
             self.health,
             clock=utc_now,
             inbound=parts.inbound(settings),
-            slack_channel=settings.slack_channel,
+            slack_channel=None if self._slack is None else settings.slack_channel,
             slack_handler=None if self._slack is None else self._slack.handle_http,
         )
         self.web = WebServer(api, settings.host, settings.port)

@@ -57,6 +57,7 @@ class SqliteDatabase:
             job.unwanted = True
             if not job.future.cancel():
                 await asyncio.wait([answer])
+                answer.exception()  # looked at, or the loop complains that nobody did
             raise
 
     async def close(self) -> None:

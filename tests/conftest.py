@@ -7,8 +7,11 @@ import hypothesis
 import pytest
 import structlog
 
-# No deadline: a shared core makes any example slow now and then. In CI the same examples every time.
-hypothesis.settings.register_profile("tests", deadline=None, derandomize=bool(os.environ.get("CI")))
+# No deadline: a shared core makes any example slow now and then. Few examples: coverage makes each one three
+# times as slow, and every run draws others. In CI they are the same every time.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, max_examples=40, derandomize=bool(os.environ.get("CI"))
+)
 hypothesis.settings.load_profile("tests")
 
 # Plain lines: structlog's own default draws every traceback with its variables, which takes seconds.

@@ -5,12 +5,13 @@ Fields are only ever added: receivers of the service that this one replaces read
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from bot.instants import Instant
 from storage.records import Event, EventKind, Failure, Instance, Reason, State
 
 _LONGEST_TEXT = 700
@@ -24,12 +25,7 @@ def _clip(text: str | None) -> str | None:
     return text[: _LONGEST_TEXT - 1] + "…"
 
 
-def _utc_milliseconds(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 Text = Annotated[str, BeforeValidator(_clip)]
-Time = Annotated[datetime, PlainSerializer(_utc_milliseconds)]
 
 
 class _Model(BaseModel):
@@ -62,7 +58,7 @@ class WebhookBody(_Model):
     event: EventKind
     instance_id: str
     status: State
-    timestamp: Time
+    timestamp: Instant
     """When it happened, not when it is sent."""
     sequence: int
     """1, 2, 3 ... per instance; gaps are normal, not every event goes to webhooks."""
@@ -71,7 +67,7 @@ class WebhookBody(_Model):
     """Milliseconds since the wish that this ends."""
     reason: Reason | None = None
     """Only where nobody asked us for it."""
-    reclaim_at: Time | None = None
+    reclaim_at: Instant | None = None
     instance: InstanceDetails | None = None
     error: ErrorDetails | None = None
 

@@ -73,6 +73,8 @@ class SocketModeSupervisor:
         waiting = [line.connecting for line in self._lines]
         await asyncio.wait(waiting, timeout=within.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
         await self.watch()
+        if self._down_since is not None:
+            log.warning("slack_disconnected")
 
     async def watch(self) -> None:
         """One round of the watchdog."""

@@ -269,11 +269,5 @@ def _beside(field: str, fault: BotError) -> dict[str, Any]:
 
 
 def _sentence(fault: BotError) -> str:
-    """For the form, which knows no code spans."""
-    match fault:
-        case NameTaken(free=free):
-            return f"{fault} {free} is free."
-        case BotError(hint=None):
-            return str(fault)
-        case _:
-            return f"{fault} Try: {fault.hint}"
+    """For the form, where a command to copy would be of no use."""
+    return f"{fault} {fault.free} is free." if isinstance(fault, NameTaken) else str(fault)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from bot.operations import Operations
 from bot.web.bodies import BodyLimit
+from bot.web.closing import Closing
 from bot.web.docs import docs_page
 from bot.web.errors import fault, invalid
 from bot.web.framing import Framing, LastResort
@@ -58,15 +59,18 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     app.add_route("/slack/events", _slack_route(slack_handler), methods=["POST"], include_in_schema=False)
     app.add_route("/docs", docs_page, include_in_schema=False)
     install_handlers(app, clock)
-    _wrap(app, clock, inbound, exposed=slack_handler is not None)
+    _wrap(app, health, clock, inbound, exposed=slack_handler is not None)
     return app
 
 
-def _wrap(app: FastAPI, clock: Callable[[], datetime], inbound: Inbound, *, exposed: bool) -> None:
+def _wrap(
+    app: FastAPI, health: Health, clock: Callable[[], datetime], inbound: Inbound, *, exposed: bool
+) -> None:
     """The innermost layer first. The gate is around what reads bodies, and within what answers preflights."""
     app.add_middleware(
         BodyLimit, most_bytes=inbound.request_size_limit, within=inbound.body_within, clock=clock
     )
+    app.add_middleware(Closing, health=health, clock=clock)
     app.add_middleware(Gate, api_keys=inbound.api_keys, exposed=exposed, clock=clock)
     app.add_middleware(LastResort, clock=clock)
     if inbound.cors_origin:

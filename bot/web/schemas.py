@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from bot.instants import Instant
 from storage.cloud import BillingMode
 from storage.records import Reason, State
 
@@ -72,10 +72,6 @@ def _http_url(text: str) -> str:
     return text
 
 
-def _utc_milliseconds(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 Name = Annotated[
     str,
     Field(min_length=1, max_length=100, json_schema_extra={"pattern": NAME_PATTERN}),
@@ -108,11 +104,6 @@ WebhookUrl = Annotated[
 GpuCount = Annotated[int, Field(strict=True, ge=1, le=8), BeforeValidator(_whole)]
 DiskGb = Annotated[int, Field(strict=True, ge=10, le=6_144), BeforeValidator(_whole)]
 
-Time = Annotated[
-    datetime,
-    PlainSerializer(_utc_milliseconds),
-    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
-]
 UsdPerHour = Annotated[Decimal, PlainSerializer(float, return_type=float)]
 
 
@@ -161,7 +152,7 @@ class CreatedOut(_Out):
     instance_id: str
     status: State
     message: str
-    estimated_ready_time: Time
+    estimated_ready_time: Instant
 
 
 class PortMapping(_Out):
@@ -202,10 +193,10 @@ class InstanceOut(_Out):
         description="An object whenever the status is running."
     )
     requester: str | None = Field(description="Slack user id; null: it came by REST.")
-    created_at: Time
-    ready_at: Time | None = Field(description="When it was usable for the first time.")
-    updated_at: Time
-    reclaim_at: Time | None = Field(description="When Novita takes a spot instance back, as announced.")
+    created_at: Instant
+    ready_at: Instant | None = Field(description="When it was usable for the first time.")
+    updated_at: Instant
+    reclaim_at: Instant | None = Field(description="When Novita takes a spot instance back, as announced.")
     reason: Reason | None = Field(description="Why it changed, where nobody asked for that.")
     error: FailureOut | None
     novita_instance_id: str | None
@@ -221,12 +212,12 @@ class InstanceListOut(_Out):
 
 class HealthOut(_Out):
     status: Literal["healthy", "unhealthy"]
-    timestamp: Time
+    timestamp: Instant
     uptime: float = Field(description="Seconds")
     version: str
     dependencies: dict[str, Literal["healthy", "unhealthy"]]
     services: dict[str, Literal["up", "down"]]
-    unhealthy_since: dict[str, Time] = Field(description="Of those that are unhealthy.")
+    unhealthy_since: dict[str, Instant] = Field(description="Of those that are unhealthy.")
 
 
 class ReadyOut(_Out):
@@ -244,7 +235,7 @@ class ErrorDetails(_Out):
     code: str
     message: str
     details: list[DetailOut] | None = None
-    timestamp: Time
+    timestamp: Instant
     request_id: str
     correlation_id: str
     retryable: Literal[True] | None = Field(None, description="The same request may succeed later.")

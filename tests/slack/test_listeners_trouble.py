@@ -16,6 +16,7 @@ from bot.sandbox.slack.delivery import Kind
 from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Fault, Hang, HttpStatus, RateLimited
 from bot.slack import connection, listeners, people, replies
 from bot.slack.assembly import SlackSide
+from storage.records import Wish
 
 DOWN = [ErrorCode("internal_error"), HttpStatus(503), RateLimited(), CloseConnection()]
 
@@ -234,6 +235,7 @@ async def test_this_machine_is_not_reached_through_a_proxy(o: Office, monkeypatc
     assert SlackSide(far, o.scene.operations, o.scene.catalog, clock=o.scene.clock).client.proxy is not None
     try:
         await side.start()
+        await side.watch()
         assert side.unhealthy_since() is None
         i = await o.running()
         office = replace(o, side=side)
@@ -270,6 +272,17 @@ async def test_what_does_not_end_is_ended_with_the_service(o: Office, monkeypatc
     await o.side.close()
     assert o.side._replies._under_way == set()
     assert o.whispers() == []
+
+
+async def test_a_press_that_cannot_be_answered_acts_all_the_same(o: Office):
+    i = await o.running()
+    place = await o.card(i)
+    status = await o.ada.press(place, "status")
+    assert status.delivery is not None
+    action = {**status.delivery.payload["actions"][0], "action_id": "gpu:stop"}
+    ack = await o.sends(status.delivery, response_url=None, actions=[action])
+    assert ack.error is None
+    assert (await o.scene.now(i)).wish is Wish.STOP
 
 
 async def test_an_envelope_of_a_kind_that_does_not_exist_yet_is_acknowledged(o: Office):

@@ -9,7 +9,7 @@ from fake_operations import FakeOperations
 from jsonschema import Draft202012Validator
 from samples import running
 
-from bot.web.docs import _type
+from bot.web.docs import _text, _type
 
 
 async def _described(rest):
@@ -152,6 +152,7 @@ def test_what_is_described_cannot_write_html():
     assert _type({"type": "<b>", "enum": ["<i>"]}) == "<code>&lt;i&gt;</code>"
     assert _type({"type": "<b>"}) == "&lt;b&gt;"
     assert _type({}) == "anything"
+    assert _text("<b> `<i>`") == "&lt;b&gt; <code>&lt;i&gt;</code>"
 
 
 async def test_the_words_of_a_field_are_described_without_notes_for_programmers(rest):

@@ -121,3 +121,14 @@ async def test_a_stopping_process_still_works(rest):
 @pytest.mark.parametrize(("path", "status_code"), [("/health", 200), ("/ready", 503)])
 async def test_a_watcher_may_ask_for_the_status_code_alone(rest, path, status_code):
     assert (await rest.http.head(path)).status_code == status_code
+
+
+async def test_a_service_that_stops_answers_and_takes_nothing_new(rest):
+    rest.health.ready = True
+    rest.health.stopping = True
+
+    refused = await rest.create()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert refused.headers["Retry-After"] == "5"
+    assert (await rest.http.get("/api/instances")).status_code == 200
+    assert (await rest.http.get("/ready")).json() == {"status": "stopping"}

@@ -37,7 +37,10 @@ def state_values(blocks: Iterable[Block], typed: Mapping[tuple[str, str], Any]) 
     values: dict[str, dict[str, Any]] = {}
     for block, element in stateful(blocks):
         key = (block["block_id"], element["action_id"])
-        entry = typed.get(key, initial_answer(element))
+        entry = typed.get(key)
+        if entry is None or entry["type"] != element["type"]:
+            # An update may put another kind of element in a place where something was typed before.
+            entry = initial_answer(element)
         values.setdefault(key[0], {})[key[1]] = copy.deepcopy(entry)
     return values
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import os
 import termios
 import tty
@@ -113,7 +114,8 @@ class Keyboard:
     ) -> None:
         self._close()
         self._screen.prompt(None)
-        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._settings)
+        with contextlib.suppress(termios.error):  # the terminal itself may have gone
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._settings)
 
     async def next(self) -> str | None:
         self._screen.prompt(self._drawn)

@@ -17,7 +17,7 @@ from bot.sandbox.terminal.blocks import DIM, drawn
 from bot.sandbox.terminal.mrkdwn import Reader
 
 _MOST_OPTIONS_SHOWN = 12
-_LONG_OPTION = 30
+_LONG_OPTION = 25
 """Characters; from there on each has a line of its own."""
 _NEEDED = Style(color="red")
 _KEY = Style(color="cyan", bold=True)
