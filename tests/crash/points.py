@@ -62,7 +62,7 @@ class Wrapped:
             return value
         return partial(self._call, f"{self._name}.{attribute}", value)
 
-    async def _call(self, method: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def _call(self, method: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         if not self._fuse.burns(method):
             return await call(*args, **kwargs)
         match self._fuse.when:

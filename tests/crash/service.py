@@ -41,6 +41,8 @@ class Orders:
     """Times of `Settings` in seconds, below what the environment may say."""
     pauses: tuple[float, ...] | None = None
     """Of a webhook, in seconds, instead of 75 hours; None: as they are."""
+    slack_pauses: tuple[float, ...] | None = None
+    """The same for what goes to Slack."""
     hurried: bool = True
     """Speaks to Slack as fast as it can; what Slack allows would make every test wait."""
     fuse: Mapping[str, Any] | None = None
@@ -111,6 +113,8 @@ async def _run(orders: Orders) -> int:
     logs.configure(level=read.log_level, form=read.log_format, stream=sys.stdout)
     if orders.pauses is not None:
         schedule.WEBHOOK_PAUSES = tuple(timedelta(seconds=each) for each in orders.pauses)
+    if orders.slack_pauses is not None:
+        schedule.SLACK_PAUSES = tuple(timedelta(seconds=each) for each in orders.slack_pauses)
     times = {name: timedelta(seconds=each) for name, each in orders.timings.items()}
     timings = replace(parts.timings_of(read), **times)
     return await app.run(read, timings=timings, wrap=partial(_wrap, orders, _fuse(orders)))

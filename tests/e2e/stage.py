@@ -56,6 +56,8 @@ QUICK_LIMITS: Mapping[str, float] = {"api_timeout": 1.5, "retry_delay": 0.1, "ci
 """Seconds, of settings that allow no such haste."""
 QUICK_PAUSES = (0.3, 0.3, 0.3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
 """Seconds between the tries of a webhook."""
+QUICK_SLACK_PAUSES = (0.2, 0.2, 0.2, 0.3, 0.3, 0.5, 0.5, 0.5)
+"""The same of what goes to Slack."""
 
 BRISK = Timeline(
     **{
@@ -86,6 +88,10 @@ BRISK = Timeline(
 """Novita as it is when a test does not look at the time: an instance is usable within a second."""
 
 T = TypeVar("T")
+
+
+def seconds_of(count: float) -> timedelta:
+    return timedelta(seconds=count)
 
 
 def utc_now() -> datetime:
@@ -168,6 +174,7 @@ class Stage:
             timings={**SHORT, **timings},
             settings={**QUICK_LIMITS, **settings},
             pauses=None if pauses is None else tuple(pauses),
+            slack_pauses=QUICK_SLACK_PAUSES,
             fuse=None if fuse is None else {**fuse, "armed": str(self.armed)},
         )
         service = await Service.born(self.nursery, orders, self.slack.signal.notify)
@@ -191,6 +198,10 @@ class Stage:
     async def until(self, predicate: Callable[[], T], within: float = PATIENCE) -> T:
         """The first true value, tried at whatever happens in Slack, at the webhook and in the service's log."""
         return await self.slack.wait_for(predicate, within)
+
+    async def later(self, after: float) -> None:
+        """A moment that a test picks; what it waits for is time itself."""
+        await asyncio.get_running_loop().create_task(asyncio.sleep(after))
 
     async def die_and_return(self, **again: Any) -> Service:
         """Waits for the end by SIGKILL, then starts anew with the crash point gone."""
@@ -299,12 +310,13 @@ async def staged(
     *,
     timeline: Timeline = BRISK,
     ack_timeout: timedelta = timedelta(seconds=3),
+    page_cap: int = 100,
 ) -> AsyncIterator[Stage]:
     """Everything but the service. In the end no process is left, and nobody broke a rule of Slack's."""
     cloud = Cloud(clock=utc_now, timeline=timeline)
     workspace = Workspace(clock=utc_now, seed=1)
     slack = SlackServer(workspace, ack_timeout=ack_timeout)
-    novita, receiver = NovitaServer(cloud), Receiver(slack.signal.notify)
+    novita, receiver = NovitaServer(cloud, page_cap=page_cap), Receiver(slack.signal.notify)
     stage = Stage(
         nursery=nursery,
         directory=directory,
