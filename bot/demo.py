@@ -206,7 +206,7 @@ async def _lines(arguments: _Arguments, theatre: _Theatre, screen: Screen, stack
     if _is_keyboard(arguments):
         keyboard = Keyboard(sys.stdin.fileno(), screen, lambda: theatre.stage.prompt)
         return await stack.enter_async_context(keyboard)
-    piped = None if sys.stdin is None or sys.stdin.closed else PipedLines(sys.stdin.fileno())
+    piped = PipedLines(sys.stdin.fileno()) if _has_input() else None
     first = None if piped is None else await piped.next()
     if piped is None or first is None:
         theatre.scene.note("Nobody is here to type, so the demo shows the main job by itself.")
@@ -217,8 +217,12 @@ async def _lines(arguments: _Arguments, theatre: _Theatre, screen: Screen, stack
 
 def _is_keyboard(arguments: _Arguments) -> bool:
     """Somebody who types, before a terminal that can be drawn on."""
-    terminals = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    terminals = _has_input() and sys.stdin.isatty() and sys.stdout.isatty()
     return arguments.script is None and terminals and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _has_input() -> bool:
+    return sys.stdin is not None and not sys.stdin.closed
 
 
 def _log_stream(screen: Screen) -> TextIO:

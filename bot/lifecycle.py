@@ -98,6 +98,12 @@ def next_step(i: Instance, m: Moment) -> Step:  # noqa: PLR0911 - one return a s
             assert_never(i.state)
 
 
+def is_gone(i: Instance, m: Moment) -> bool:
+    """Absent from enough complete lists and not found by a get, or shown as removed."""
+    missing = i.absent_lists >= m.timings.lists_until_gone and not _may_yet_show(i, m)
+    return i.phase is Phase.GONE or (missing and i.not_found_at is not None)
+
+
 def _creating(i: Instance, m: Moment) -> Step:
     if i.novita_id is not None:
         return Become(after=replace(i, state=State.STARTING))
@@ -157,9 +163,7 @@ def _becoming_usable(i: Instance, m: Moment) -> Step:
         return Become(**transitions.usable(i, m.now, waited=m.timings.usable_wait))
     if not i.connection_complete:
         return Look()
-    if not i.answering:
-        return Probe()
-    return Become(**transitions.usable(i, m.now))
+    return Become(**transitions.usable(i, m.now)) if i.answering else Probe()
 
 
 def _running(i: Instance, m: Moment) -> Step:
@@ -199,7 +203,7 @@ def _stopped(i: Instance, m: Moment) -> Step:
 def _failed(i: Instance, m: Moment) -> Step:
     if i.wish is not Wish.REMOVE:
         return Become(after=replace(i, wish=Wish.REMOVE)) if _reappeared(i) else Wait()
-    if i.novita_id is None or _gone(i, m):
+    if i.novita_id is None or is_gone(i, m):
         return Become(after=transitions.removed(i, m.now))
     return _confirming_look(i, m) or _ask(i, Wish.DELETE, m)
 
@@ -208,8 +212,7 @@ def _deleting(i: Instance, m: Moment) -> Step:
     if i.novita_id is None:
         over = _nothing_made(i) or _given_up(i, m)
         return Become(**transitions.deleted(i, m.now)) if over else Wait()
-    gone = _confirmed_absence(i, m)
-    if gone is not None:
+    if (gone := _confirmed_absence(i, m)) is not None:
         return gone
     return _ask(i, Wish.DELETE, m) if i.wish is Wish.DELETE else Wait()
 
@@ -234,18 +237,21 @@ _EXISTS = frozenset({Phase.PROVISIONING, Phase.RUNNING, Phase.STOPPING, Phase.ST
 
 def _confirmed_absence(i: Instance, m: Moment) -> Step | None:
     """An empty, partial or failed list never means gone; neither does a get alone."""
-    if _gone(i, m):
+    if is_gone(i, m):
         return Become(**transitions.vanished(i, m.now))
     return _confirming_look(i, m)
 
 
 def _confirming_look(i: Instance, m: Moment) -> Step | None:
-    return Look() if i.absent_lists >= m.timings.lists_until_gone else None
+    by_id = i.wish in (Wish.DELETE, Wish.REMOVE) and _may_yet_show(i, m)  # it may go without being shown
+    return Look() if i.absent_lists >= m.timings.lists_until_gone and not by_id else None
 
 
-def _gone(i: Instance, m: Moment) -> bool:
-    missing = i.absent_lists >= m.timings.lists_until_gone
-    return i.phase is Phase.GONE or (missing and i.not_found_at is not None)
+def _may_yet_show(i: Instance, m: Moment) -> bool:
+    """Made and never shown, nor accepted to be deleted: what Novita reads may be behind what it made."""
+    if i.phase is not None or i.bound_at is None or _acknowledged(i, Wish.DELETE):
+        return False
+    return m.now < i.bound_at + m.timings.unconfirmed_after
 
 
 def _ask(i: Instance, verb: Wish, m: Moment) -> Step:
@@ -259,9 +265,7 @@ def _ask(i: Instance, verb: Wish, m: Moment) -> Step:
 
 
 def _not_before_retry(i: Instance, m: Moment) -> Step | None:
-    if i.retry_at is not None and m.now < i.retry_at:
-        return Wait(until=i.retry_at)
-    return None
+    return Wait(until=i.retry_at) if i.retry_at is not None and m.now < i.retry_at else None
 
 
 def _nothing_made(i: Instance) -> bool:
@@ -270,8 +274,7 @@ def _nothing_made(i: Instance) -> bool:
 
 
 def _given_up(i: Instance, m: Moment) -> bool:
-    long_enough = i.absent_for >= m.timings.unconfirmed_after
-    return long_enough and i.absent_lists >= m.timings.lists_until_gone
+    return i.absent_for >= m.timings.unconfirmed_after and i.absent_lists >= m.timings.lists_until_gone
 
 
 def _acknowledged(i: Instance, verb: Wish) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot import transitions
 from bot.errors import BadCredentials, NovitaRefused, NovitaUnavailable
-from bot.lifecycle import Moment
+from bot.lifecycle import Moment, is_gone
 from storage.cloud import Details, Phase
 from storage.records import EventKind, Failure, Instance, NewEvent, Outcome, Wish
 
@@ -56,7 +56,8 @@ def refused(i: Instance, error: NovitaRefused, m: Moment) -> Next:
         event = _refusal(i, failure, m.now) if i.tries == m.timings.tries_until_told else None
         return replace(_again(i, Outcome.NOT_MADE, failure, m, None), event=event)
     if _may_pass(error) and i.tries < m.timings.tries_until_told:
-        return _again(i, Outcome.NOT_MADE, failure, m, None)
+        # Not as NOT_MADE: an earlier call whose answer was lost may be why, and then the lists show it.
+        return _again(i, Outcome.UNKNOWN, failure, m, None)
     if i.call is Wish.STOP:
         told = transitions.refused(i, m.now, failure)
     else:
@@ -80,10 +81,8 @@ def looked_at(i: Instance, details: Details, m: Moment) -> Next:
 
 def unseen(i: Instance, m: Moment) -> Next:
     """Get says not found: with enough lists that is the end, alone it is nothing."""
-    confirmed = i.absent_lists >= m.timings.lists_until_gone
-    return Next(
-        after=replace(i, not_found_at=m.now), due_at=m.now if confirmed else m.now + m.timings.look_every
-    )
+    after = replace(i, not_found_at=m.now)
+    return Next(after=after, due_at=m.now if is_gone(after, m) else m.now + m.timings.look_every)
 
 
 def _again(i: Instance, outcome: Outcome, failure: Failure, m: Moment, retry_after: timedelta | None) -> Next:

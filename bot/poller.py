@@ -102,14 +102,19 @@ class Poller:
                 log.error("unknown_token", novita_id=unknown.novita_id, name=unknown.name)
 
     async def _remove(self, stray: Stray) -> None:
-        """Asked on every pass until it no longer shows; told once."""
+        """Told once, then asked on every pass until it no longer shows.
+
+        Told first: a crash in between leaves it in the list, where the next pass finds it.
+        """
+        await self._tell(stray)
         try:
             await self._novita.delete_instance(stray.observation.novita_id)
         except NovitaNotFound:
             pass
         except NovitaError as error:
             log.warning("late_instance_stays", novita_id=stray.observation.novita_id, why=str(error))
-            return
+
+    async def _tell(self, stray: Stray) -> None:
         now = self._clock()
         event = NewEvent(kind=EventKind.LATE_REMOVED, at=now, elapsed=now - stray.attempt.begun_at)
         i = stray.instance  # None: purged long ago, there is nobody to tell

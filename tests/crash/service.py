@@ -38,7 +38,7 @@ class Orders:
     timings: Mapping[str, float]
     """Of `Timings`, in seconds."""
     settings: Mapping[str, float]
-    """Times of `Settings` in seconds, below what the environment may say."""
+    """Of `Settings`, below what the environment may say; times in seconds."""
     pauses: tuple[float, ...] | None = None
     """Of a webhook, in seconds, instead of 75 hours; None: as they are."""
     slack_pauses: tuple[float, ...] | None = None
@@ -108,8 +108,7 @@ def _line(**said: int) -> bytes:
 
 async def _run(orders: Orders) -> int:
     read = settings.load(env_file=None)
-    shorter = {name: timedelta(seconds=each) for name, each in orders.settings.items()}
-    read = read.model_copy(update=shorter)
+    read = read.model_copy(update={name: _like(read, name, each) for name, each in orders.settings.items()})
     logs.configure(level=read.log_level, form=read.log_format, stream=sys.stdout)
     if orders.pauses is not None:
         schedule.WEBHOOK_PAUSES = tuple(timedelta(seconds=each) for each in orders.pauses)
@@ -118,6 +117,10 @@ async def _run(orders: Orders) -> int:
     times = {name: timedelta(seconds=each) for name, each in orders.timings.items()}
     timings = replace(parts.timings_of(read), **times)
     return await app.run(read, timings=timings, wrap=partial(_wrap, orders, _fuse(orders)))
+
+
+def _like(read: settings.Settings, name: str, number: float) -> timedelta | int:
+    return timedelta(seconds=number) if isinstance(getattr(read, name), timedelta) else int(number)
 
 
 def _fuse(orders: Orders) -> Fuse | None:

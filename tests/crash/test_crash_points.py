@@ -1,324 +1,353 @@
-"""kill -9 before, during or after each call that matters, then a restart: nothing is lost, nothing bought twice.
+"""The service dies by SIGKILL at a call of each method that writes, asks or tells; the next one finishes.
 
-A point is a method of a part (`store.instances.begin`) and a moment. Every public method of the parts has points
-or stands in `NO_POINTS` with its reason: a new one without either fails `test_every_method_has_its_points`.
+For each method one stage and a life for each moment (before, during, after), then one more that may live.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Collection, Iterator
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 
 from bot.novita.client import NovitaClient
-from bot.sandbox.novita.faults import Hang, LateEffect, Slow, Status
-from bot.sandbox.slack.faults import ErrorCode
+from bot.sandbox.novita.faults import Hang, Slow
+from bot.sandbox.slack import faults as slack_faults
 from bot.sinks.slack import SlackSink
 from bot.sinks.webhook import WebhookSink
-from storage.store.cards import Cards
-from storage.store.deliveries import Deliveries
-from storage.store.instances import Instances
-from storage.store.leases import Leases
-from storage.store.polls import Polls
 from storage.store.store import Store
-from storage.store.targets import Targets
+from tests.crash import scenes
+from tests.crash.aftermath import Aftermath, Outcome
 from tests.crash.points import When
-from tests.e2e.stage import GPU, Stage, seconds_of
+from tests.crash.scenes import Deed, Scene, nothing
+from tests.e2e.lives import Nursery
+from tests.e2e.stage import GPU, PATIENCE, Stage, staged
 
-Play = Callable[[Stage], Awaitable[None]]
+slow = pytest.mark.slow
+
+STORE = {
+    "store.instances.add": scenes.CREATE_IT,
+    "store.instances.wish": scenes.STOP_IT,
+    "store.instances.lease_due": scenes.CREATE_IT,
+    "store.instances.renew": scenes.SLOW_CREATE,
+    "store.instances.begin": scenes.CREATE_IT,
+    "store.instances.bind": scenes.CREATE_IT,
+    "store.instances.not_made": scenes.SOLD_OUT,
+    "store.instances.settle": scenes.CREATE_IT,
+    "store.instances.settle_stray": scenes.TOO_LATE,
+    "store.instances.purge": scenes.OVER,
+    "store.polls.observe": scenes.CREATE_IT,
+    "store.polls.broken": scenes.UNLISTED,
+    "store.polls.delay": scenes.UNLISTED,
+    "store.cards.lease_due": scenes.CREATE_IT,
+    "store.cards.renew": scenes.SLACK_IS_SILENT,
+    "store.cards.settle": scenes.CREATE_IT,
+    "store.cards.later": scenes.SLACK_FAILS,
+    "store.cards.lost": scenes.CARD_IS_GONE,
+    "store.deliveries.lease_due": scenes.CREATE_IT,
+    "store.deliveries.renew": scenes.RECEIVER_IS_SILENT,
+    "store.deliveries.settle_delivered": scenes.CREATE_IT,
+    "store.deliveries.settle_later": scenes.RECEIVER_FAILS,
+    "store.deliveries.settle_dead": scenes.RECEIVER_ENDS,
+    "store.targets.disable_target": scenes.RECEIVER_ENDS,
+    "store.leases.acquire": scenes.CREATE_IT,
+}
+ELSEWHERE = {
+    "novita.create_instance": scenes.CREATE_IT,
+    "novita.list_instances": scenes.CREATE_IT,
+    "novita.get_instance": scenes.CREATE_IT,
+    "novita.start_instance": scenes.START_IT,
+    "novita.stop_instance": scenes.STOP_IT,
+    "novita.restart_instance": scenes.RESTART_IT,
+    "novita.delete_instance": scenes.DELETE_IT,
+    "novita.get_template": scenes.RARE_TEMPLATE,
+    "slack.show_card": scenes.CREATE_IT,
+    "slack.post_notice": scenes.CREATE_IT,
+    "webhook.send": scenes.CREATE_IT,
+}
+AT_THE_START = {"novita.list_products", "novita.list_clusters", "novita.list_templates"}
+
+READS = {
+    "store.instances.get",
+    "store.instances.list_instances",
+    "store.instances.names",
+    "store.instances.attempts",
+    "store.polls.last",
+    "store.polls.pace",
+    "store.cards.get",
+    "store.deliveries.list_deliveries",
+    "store.deliveries.backlog",
+    "store.targets.disabled_targets",
+}
+UNREACHED = {
+    "store.targets.enable_all": "done while the store is opened, before it is wrapped; done again at each start",
+    "store.cards.move": "nothing calls it",
+    "store.deliveries.replay": "nothing calls it",
+    "store.leases.release": "nothing calls it",
+    "novita.aclose": "at the end of the service",
+    "webhook.aclose": "at the end of the service",
+}
+NEVER_REPEATED = {
+    ("store.instances.begin", When.AFTER),
+    ("novita.create_instance", When.BEFORE),
+    ("store.instances.not_made", When.BEFORE),
+    ("store.instances.not_made", When.DURING),
+}
+"""A create was begun and nothing of it is known: nobody can tell it from one that was made."""
+QUICK = {"store.instances.begin", "store.instances.bind", "store.deliveries.settle_delivered"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    method: str
-    when: When
-    nth: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.when}-{self.method}-{self.nth}"
+@pytest.fixture
+async def stage(nursery: Nursery, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(nursery, tmp_path, ack_timeout=timedelta(seconds=1)) as stage:
+        yield stage
 
 
-# --- the plays: what goes on when it dies -------------------------------------------------------
+def methods() -> Iterator[str]:
+    """Every public coroutine method of the parts that `bot.app` hands to `wrap`."""
+    nouns = {noun: hint for noun, hint in get_type_hints(Store).items() if noun != "deployment"}
+    assert nouns.keys() == {noun.name for noun in fields(Store)} - {"deployment"}
+    parts = {f"store.{noun}": hint for noun, hint in nouns.items()}
+    parts |= {"novita": NovitaClient, "slack": SlackSink, "webhook": WebhookSink}
+    for part, kind in parts.items():
+        for name, _ in inspect.getmembers(kind, inspect.iscoroutinefunction):
+            if not name.startswith("_"):
+                yield f"{part}.{name}"
 
 
-async def ask(stage: Stage) -> None:
-    """Armed from the start: the create and what follows from it."""
-    stage.armed.touch()
-    await stage.create()
+def test_every_method_has_a_case() -> None:
+    cases = STORE.keys() | ELSEWHERE.keys() | AT_THE_START | READS | UNREACHED.keys()
+    assert set(methods()) == cases
 
 
-async def asked(stage: Stage) -> None:
-    """Armed after the ack, for what also runs while nothing is asked."""
-    await stage.create()
-    stage.armed.touch()
+def test_what_nothing_calls_is_called_by_nothing() -> None:
+    sources = [file.read_text() for file in Path("bot").rglob("*.py") if "sandbox" not in file.parts]
+    for method, why in UNREACHED.items():
+        noun, _, name = method.removeprefix("store.").partition(".")
+        assert why != "nothing calls it" or not [text for text in sources if f".{noun}.{name}(" in text]
 
 
-async def ask_slowly(stage: Stage) -> None:
-    """A create under way for so long that its lease is renewed."""
-    stage.novita.faults.add("create", Slow(0.8))
-    await ask(stage)
+@pytest.mark.parametrize("method", [pytest.param(m, marks=() if m in QUICK else slow) for m in STORE])
+async def test_it_dies_in_the_store(stage: Stage, method: str) -> None:
+    lives = Lives(stage, STORE[method])
+    for when in When:
+        await lives.one_ends_at(method, when)
+    await lives.the_last_one_finishes()
 
 
-async def ask_where_sold_out(stage: Stage) -> None:
-    stage.cloud.set_capacity("4090.16c62g", "cn-hongkong-1", "spot", gpus=0)
-    await ask(stage)
+@pytest.mark.parametrize("method", [pytest.param(m, marks=slow) for m in ELSEWHERE])
+async def test_it_dies_around_a_call(stage: Stage, method: str) -> None:
+    lives = Lives(stage, ELSEWHERE[method])
+    for when in (When.BEFORE, When.AFTER):
+        await lives.one_ends_at(method, when)
+    await lives.the_last_one_finishes()
 
 
-async def ask_in_an_outage(stage: Stage) -> None:
-    stage.novita.faults.add("list", Status(500), times=8)
-    await asked(stage)
+@slow
+@pytest.mark.parametrize("method", ["store.instances.settle", "store.polls.observe", "slack.show_card"])
+@pytest.mark.parametrize("nth", [2, 3, 5])
+async def test_it_dies_at_a_later_call(stage: Stage, method: str, nth: int) -> None:
+    lives = Lives(stage, (STORE | ELSEWHERE)[method])
+    for when in (When.BEFORE, When.AFTER):
+        await lives.one_ends_at(method, when, nth=nth)
+    await lives.the_last_one_finishes()
 
 
-async def ask_with_a_receiver_that_fails(stage: Stage) -> None:
-    stage.receiver.answers = 500
-    await ask(stage)
-
-
-async def ask_with_a_receiver_that_is_gone(stage: Stage) -> None:
-    stage.receiver.answers = 410
-    await ask(stage)
-
-
-async def ask_with_slack_failing(stage: Stage) -> None:
-    stage.slack.fail("chat.postMessage", ErrorCode("internal_error"), times=3)
-    await ask(stage)
-
-
-async def ask_and_delete_the_card(stage: Stage) -> None:
-    stage.slack.fail("chat.update", ErrorCode("message_not_found"), times=1)
-    await ask(stage)
-
-
-async def ask_for_what_comes_too_late(stage: Stage) -> None:
-    stage.novita.faults.add("create", LateEffect(seconds_of(4.0), code=500))
-    await ask(stage)
-
-
-def change(verb: str) -> Play:
-    async def play(stage: Stage) -> None:
-        await stage.running()
-        if verb == "start":
-            await stage.ada.command("/gpu stop my-train", channel=GPU)
-            await stage.told("my-train", "instance.stopped")
+@slow
+@pytest.mark.parametrize("method", sorted(AT_THE_START))
+async def test_it_dies_while_it_starts(stage: Stage, method: str) -> None:
+    for when in (When.BEFORE, When.AFTER):
         stage.armed.touch()
-        await stage.ada.command(f"/gpu {verb} my-train", channel=GPU)
-
-    return play
-
-
-# --- the points ---------------------------------------------------------------------------------
-
-PLAYS: dict[str, Play] = {
-    "store.instances.add": ask,
-    "store.instances.wish": change("stop"),
-    "store.instances.lease_due": asked,
-    "store.instances.renew": ask_slowly,
-    "store.instances.begin": ask,
-    "store.instances.bind": ask,
-    "store.instances.not_made": ask_where_sold_out,
-    "store.instances.settle": ask,
-    "store.instances.settle_stray": ask_for_what_comes_too_late,
-    "store.polls.observe": asked,
-    "store.polls.broken": ask_in_an_outage,
-    "store.polls.delay": ask_in_an_outage,
-    "store.cards.lease_due": asked,
-    "store.cards.settle": ask,
-    "store.cards.later": ask_with_slack_failing,
-    "store.cards.lost": ask_and_delete_the_card,
-    "store.deliveries.lease_due": asked,
-    "store.deliveries.settle_delivered": ask,
-    "store.deliveries.settle_later": ask_with_a_receiver_that_fails,
-    "store.deliveries.settle_dead": ask_with_a_receiver_that_is_gone,
-    "store.targets.disable_target": ask_with_a_receiver_that_is_gone,
-    "store.leases.acquire": asked,
-    "novita.create_instance": ask,
-    "novita.get_instance": ask,
-    "novita.list_instances": asked,
-    "novita.start_instance": change("start"),
-    "novita.stop_instance": change("stop"),
-    "novita.restart_instance": change("restart"),
-    "novita.delete_instance": change("delete"),
-    "slack.show_card": ask,
-    "slack.post_notice": ask,
-    "webhook.send": ask,
-}
-
-_READS = "changes nothing, and every step around it has points"
-NO_POINTS = {
-    "store.instances.get": _READS,
-    "store.instances.list_instances": _READS,
-    "store.instances.names": _READS,
-    "store.instances.attempts": _READS,
-    "store.polls.last": _READS,
-    "store.polls.pace": _READS,
-    "store.cards.get": _READS,
-    "store.deliveries.list_deliveries": _READS,
-    "store.deliveries.backlog": _READS,
-    "store.targets.disabled_targets": _READS,
-    "novita.list_products": _READS,
-    "novita.list_clusters": _READS,
-    "novita.list_templates": _READS,
-    "novita.get_template": _READS,
-    "store.instances.purge": "one transaction about what is long over",
-    "store.targets.enable_all": "at every start, before anything else",
-    "store.cards.renew": "a lapsed lease is what every other point leaves behind",
-    "store.deliveries.renew": "a lapsed lease is what every other point leaves behind",
-    "store.cards.move": "not called",
-    "store.deliveries.replay": "not called",
-    "store.leases.release": "not called",
-    "novita.aclose": "the end of the service",
-    "webhook.aclose": "the end of the service",
-}
-
-WEBHOOK_UNKNOWN = {"store.deliveries.settle_dead", "store.targets.disable_target"}
-"""Their receiver is gone: only Slack is told."""
-NOT_ORDERED = {("store.instances.begin", When.AFTER), ("novita.create_instance", When.BEFORE)}
-"""Begun on disk, and never sent. Nobody can know that: it is not repeated, and ends as UNCONFIRMED."""
-NOT_RECORDED = {("store.instances.add", When.BEFORE), ("store.instances.add", When.DURING)}
-MAY_REPEAT_NOTICE = {
-    ("slack.post_notice", When.AFTER),
-    ("store.deliveries.settle_delivered", When.BEFORE),
-    ("store.deliveries.settle_delivered", When.DURING),
-}
-
-MUST = {
-    Point(method="store.instances.begin", when=When.AFTER),
-    Point(method="store.instances.bind", when=When.DURING),
-    Point(method="slack.post_notice", when=When.AFTER),
-    Point(method="webhook.send", when=When.AFTER),
-}
-"""These run with every `make test`; the others are slow together."""
+        await stage.start(fuse={"method": method, "when": when})
+        assert await stage.service.over(PATIENCE) == -9
+    stage.armed.unlink()
+    lives = Lives(stage, scenes.CREATE_IT)
+    await lives.the_last_one_finishes("after")
 
 
-def points() -> list[Point]:
-    found = []
-    for method in PLAYS:
-        moments = list(When) if method.startswith("store.") else [When.BEFORE, When.AFTER]
-        found += [Point(method=method, when=when) for when in moments]
-    for nth in (2, 3, 5):
-        found += [Point(method="store.instances.settle", when=when, nth=nth) for when in When]
-    return found
-
-
-def params(play: bool = True) -> list[object]:  # noqa: FBT001, FBT002 - nobody else calls it
-    asking = {method for method, found in PLAYS.items() if not found.__qualname__.startswith("change.")}
-    return [
-        pytest.param(point, id=str(point), marks=() if point in MUST else pytest.mark.slow)
-        for point in points()
-        if (point.method in asking) == play
-    ]
-
-
-def test_every_method_has_its_points() -> None:
-    parts = {
-        "store.instances": Instances,
-        "store.polls": Polls,
-        "store.cards": Cards,
-        "store.deliveries": Deliveries,
-        "store.targets": Targets,
-        "store.leases": Leases,
-        "novita": NovitaClient,
-        "slack": SlackSink,
-        "webhook": WebhookSink,
-    }
-    assert {f"store.{field.name}" for field in fields(Store)} - {"store.deployment"} <= set(parts)
-    methods = {
-        f"{name}.{method}"
-        for name, part in parts.items()
-        for method, _ in inspect.getmembers(part, inspect.iscoroutinefunction)
-        if not method.startswith("_")
-    }
-    assert methods == set(PLAYS) | set(NO_POINTS)
-    assert not set(PLAYS) & set(NO_POINTS)
-
-
-async def dies_and_returns(stage: Stage, point: Point) -> None:
-    fuse = {"method": point.method, "when": point.when.value, "nth": point.nth}
-    await stage.start(fuse=fuse, timings={"unconfirmed_after": 3.0})
-    await PLAYS[point.method](stage)
-    await stage.die_and_return(timings={"unconfirmed_after": 3.0})
-    stage.receiver.answers = 410 if point.method in WEBHOOK_UNKNOWN else 200
-
-
-@pytest.mark.parametrize("point", params())
-async def test_a_request_survives_its_death(stage: Stage, point: Point) -> None:
-    await dies_and_returns(stage, point)
-    if (point.method, point.when) in NOT_RECORDED:
-        assert stage.created() == 0
-        await stage.create()  # no ack, nothing on disk: asked again
-    if point.method == "store.instances.settle_stray":
-        await stage.until(lambda: stage.notices("my-train", "instance.late_removed"))
-        await stage.until(lambda: stage.gpus() == [])
-        assert stage.created() == 1
-        return
-    event = "instance.failed" if (point.method, point.when) in NOT_ORDERED else "instance.ready"
-    await stage.until(lambda: stage.notices("my-train", event))
-    if point.method not in WEBHOOK_UNKNOWN:
-        await stage.told("my-train", event)
-    assert len(stage.gpus()) == (0 if event == "instance.failed" else 1)
-    assert len([call for call in stage.novita.journal.calls("create") if call.status == 200]) <= 1
-    allowed = 2 if (point.method, point.when) in MAY_REPEAT_NOTICE else 1
-    assert len(stage.notices("my-train", event)) <= allowed
-    assert len({hook.id for hook in stage.receiver.of(event)}) <= 1
-    assert len(stage.cards()) <= 2, "a second one only where it died while Slack took the first"
-
-
-TOLD = {
-    "store.instances.wish": "instance.stopped",
-    "novita.stop_instance": "instance.stopped",
-    "novita.start_instance": "instance.started",
-    "novita.restart_instance": "instance.started",
-    "novita.delete_instance": "instance.deleted",
+WIRE: dict[str, tuple[Scene, str, Deed]] = {
+    f"novita.{verb}-{'done' if done else 'not-done'}": (scene, verb, scenes.silent(verb, done=done))
+    for verb, scene in {
+        "stop": scenes.STOP_IT,
+        "start": scenes.START_IT,
+        "restart": scenes.RESTART_IT,
+        "delete": scenes.DELETE_IT,
+        "list": scenes.CREATE_IT,
+        "get": scenes.CREATE_IT,
+    }.items()
+    for done in (True, False)
+    if not done or verb not in {"list", "get"}
 }
 
 
-@pytest.mark.parametrize("point", params(play=False))
-async def test_a_change_survives_its_death(stage: Stage, point: Point) -> None:
-    await dies_and_returns(stage, point)
-    if point.method == "store.instances.wish" and point.when is not When.AFTER:
-        await stage.ada.command("/gpu stop my-train", channel=GPU)
-    event = TOLD[point.method]
-    await stage.told("my-train", event)
-    assert len(stage.notices("my-train", event)) == 1
-    assert stage.created() == 1
-    assert len(stage.gpus()) == (0 if event == "instance.deleted" else 1)
+@slow
+@pytest.mark.parametrize(("scene", "endpoint", "fault"), WIRE.values(), ids=WIRE.keys())
+async def test_it_dies_with_a_call_on_the_wire(
+    stage: Stage, scene: Scene, endpoint: str, fault: Deed
+) -> None:
+    lives = Lives(stage, scene)
+    await lives.one_ends_on_the_wire(endpoint, fault)
+    await lives.the_last_one_finishes()
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "outcome"),
     [
-        pytest.param(Hang(after_effect=True), id="made"),
-        pytest.param(LateEffect(seconds_of(1.0), code=None), id="made-later", marks=pytest.mark.slow),
+        pytest.param(Hang(after_effect=True), scenes.READY, id="done"),
+        pytest.param(Slow(1.0), scenes.READY, id="done-later"),
+        pytest.param(Hang(), scenes.UNCONFIRMED, id="not-done", marks=slow),
     ],
 )
-async def test_a_kill_between_the_create_call_and_its_answer_ends_with_one(
-    stage: Stage, fault: object
-) -> None:
-    stage.novita.faults.add("create", fault)
-    service = await stage.start(timings={"unconfirmed_after": 6.0}, settings={"api_timeout": 20})
-    await stage.create()
-    await stage.novita.journal.wait_for("create", 1)
-    service.kill()
-    await stage.die_and_return(timings={"unconfirmed_after": 6.0})
-    await stage.told("my-train", "instance.ready")
-    assert (stage.created(), len(stage.gpus())) == (1, 1)
-    assert len(stage.notices("my-train", "instance.ready")) == 1
+async def test_it_dies_between_the_create_and_its_answer(stage: Stage, fault: Any, outcome: Any) -> None:
+    """What is not done is not bought by the next life either."""
+    lives = Lives(stage, Scene(says=scenes.CREATE, outcomes=(outcome,)))
+    await lives.one_ends_on_the_wire("create", scenes.novita_fault("create", fault))
+    await lives.the_last_one_finishes()
+    assert stage.created() == 1
+    assert len(stage.cloud.instances()) == (outcome == scenes.READY)
 
 
-@pytest.mark.parametrize("after", [0.3, *(pytest.param(0.1 * n, marks=pytest.mark.slow) for n in range(25))])
-async def test_a_kill_at_any_moment_after_the_ack_loses_nothing(stage: Stage, after: float) -> None:
-    service = await stage.start(timings={"unconfirmed_after": 3.0})
-    await stage.create()
-    await stage.later(after)
-    service.kill()
-    await stage.die_and_return(timings={"unconfirmed_after": 3.0})
-    await stage.until(
-        lambda: stage.notices("my-train", "instance.ready") or stage.notices("my-train", "instance.failed")
+SLACK_WIRE = {
+    f"{method}-{'done' if done else 'not-done'}": (method, slack_faults.Hang(after_acting=done), skip)
+    for method, skip in {"chat.postMessage": 0, "chat.update": 0}.items()
+    for done in (True, False)
+}
+
+
+@slow
+@pytest.mark.parametrize(("method", "fault", "skip"), SLACK_WIRE.values(), ids=SLACK_WIRE.keys())
+async def test_it_dies_while_slack_shows_the_card(stage: Stage, method: str, fault: Any, skip: int) -> None:
+    lives = Lives(stage, scenes.CREATE_IT)
+    await lives.one_is_killed(
+        scenes.slack_fault(method, fault), lambda: stage.slack.journal.count(method) > skip
     )
-    told = "instance.ready" if stage.gpus() else "instance.failed"
-    await stage.told("my-train", told)
-    assert stage.created() <= 1
-    assert len(stage.gpus()) == (1 if told == "instance.ready" else 0)
-    assert len({hook.id for hook in stage.receiver.of(told)}) == 1
+    await lives.the_last_one_finishes()
+
+
+@slow
+@pytest.mark.parametrize("done", [True, False])
+async def test_it_dies_while_slack_takes_a_notice(stage: Stage, done: bool) -> None:
+    scene = Scene(prepare=scenes.held, mend=scenes.run_all, outcomes=(scenes.READY,))
+    lives = Lives(stage, scene)
+
+    async def provoke(stage: Stage, name: str) -> None:
+        stage.slack.fail("chat.postMessage", slack_faults.Hang(after_acting=done))
+        await scenes.run_all(stage, name)
+
+    await lives.one_is_killed(provoke, lambda: stage.slack.journal.count("chat.postMessage") > 1)
+    await lives.the_last_one_finishes()
+    assert len(stage.notices(lives.name(0), "instance.ready")) == 1 + done
+
+
+@slow
+async def test_a_webhook_that_was_taken_as_it_died_comes_again_with_its_id(stage: Stage) -> None:
+    lives = Lives(stage, scenes.RECEIVER_IS_SILENT)
+    await lives.one_is_killed(nothing, lambda: stage.receiver.tried)
+    await lives.the_last_one_finishes()
+    assert len({hook.id for hook in stage.receiver.tried}) == 1
+    assert len(stage.receiver.tried) == 2
+
+
+Outcomes = Collection[Outcome | None]
+
+
+class Lives:
+    """One stage, one scene, played once in each life by an instance of its own."""
+
+    def __init__(self, stage: Stage, scene: Scene) -> None:
+        self._stage, self._scene = stage, scene
+        self._aftermath = Aftermath(stage=stage)
+        self._outcomes: dict[str, Outcomes] = {}
+        self._unheard: list[str] = []
+        """Envelopes that were not acknowledged."""
+
+    def name(self, number: int) -> str:
+        return list(self._outcomes)[number]
+
+    async def one_ends_at(self, method: str, when: When, *, nth: int = 1) -> None:
+        await self._start(fuse={"method": method, "when": when, "nth": nth})
+        name = await self._prepared()
+        if (method, when) in NEVER_REPEATED:
+            self._outcomes[name] = (scenes.UNCONFIRMED,)
+        self._stage.armed.touch()
+        await self._play(name, self._scene.provoke)
+        self._stage.armed.unlink()
+
+    async def one_ends_on_the_wire(self, endpoint: str, fault: Deed) -> None:
+        await self._start()
+        name = await self._prepared()
+        journal = self._stage.novita.journal
+        seen = journal.count(endpoint)
+
+        async def kill() -> None:
+            await journal.wait_for(endpoint, seen + 1, PATIENCE)
+            self._stage.service.kill()
+
+        await asyncio.gather(kill(), self._play(name, fault))
+
+    async def one_is_killed(self, provoke: Deed, when: Any) -> None:
+        await self._start()
+        name = await self._prepared()
+
+        async def kill() -> None:
+            await self._stage.until(when)
+            self._stage.service.kill()
+
+        both = scenes.both(self._scene.provoke, provoke)
+        await asyncio.gather(kill(), self._play(name, both))
+
+    async def the_last_one_finishes(self, *names: str) -> None:
+        stage, scene = self._stage, self._scene
+        await self._start()
+        for name in names:
+            self._outcomes[name] = scene.outcomes
+            await self._say(name)
+        await scene.mend(stage, "")
+        for envelope in self._unheard:
+            await stage.slack.redeliver(envelope, new_envelope=True)
+        for name in self._outcomes:
+            await stage.until(lambda name=name: self._is_over(name))
+        await self._aftermath.is_sound(self._outcomes, may_end=scene.may_end)
+
+    def _is_over(self, name: str) -> bool:
+        """Told all that one of the outcomes tells, and its card shows how it ended."""
+        shown = self._stage.states(name)[-1:]
+        return any(
+            outcome is None or (shown == [outcome[1].capitalize()] and self._is_told(name, outcome[0]))
+            for outcome in self._outcomes[name]
+        )
+
+    def _is_told(self, name: str, events: list[str]) -> bool:
+        stage = self._stage
+        heard = [event for event in events if event != "late_removed"]
+        return all(stage.notices(name, f"instance.{event}") for event in events) and (
+            self._scene.may_end or all(stage.hooks(name, f"instance.{event}") for event in heard)
+        )
+
+    async def _start(self, **fuse: Any) -> None:
+        scene = self._scene
+        await self._stage.start(settings=scene.settings, timings=scene.timings, **fuse)
+
+    async def _prepared(self) -> str:
+        name = f"n{len(self._outcomes)}"
+        self._outcomes[name] = self._scene.outcomes
+        await self._scene.prepare(self._stage, name)
+        return name
+
+    async def _play(self, name: str, provoke: Deed) -> None:
+        await provoke(self._stage, name)
+        await self._say(name)
+        assert await self._stage.service.over(PATIENCE) == -9
+        self._aftermath.note_death()
+
+    async def _say(self, name: str) -> None:
+        if self._scene.says is None:
+            return
+        reply = await self._stage.ada.command(self._scene.says.format(name), channel=GPU)
+        if not reply.ok:
+            self._unheard.append(reply.envelope_id)

@@ -92,6 +92,10 @@ def test_every_line_of_the_help_begins_with_one_that_can_be_read() -> None:
         assert any(not isinstance(read_deed(example), Unknown) for example in examples), word
 
 
+def test_the_help_fits_into_a_narrow_terminal() -> None:
+    assert max(map(len, HELP.splitlines())) <= 80
+
+
 def test_the_demo_can_read_its_own_script() -> None:
     read = [read_deed(line) for line in MAIN_JOB.splitlines()]
     assert not [deed for deed in read if deed is None or isinstance(deed, Unknown)]

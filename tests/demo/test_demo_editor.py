@@ -55,7 +55,14 @@ def test_enter_gives_the_line_and_begins_a_new_one() -> None:
 def test_the_arrows_bring_earlier_lines_back() -> None:
     editor = Editor()
     editor.feed("one\rtwo\rtwo\r  \r")
-    assert [press(editor, key) for key in (UP, UP, UP, DOWN, DOWN, DOWN)] == ["two", "one", "one", "two", "", ""]
+    assert [press(editor, key) for key in (UP, UP, UP, DOWN, DOWN, DOWN)] == [
+        "two",
+        "one",
+        "one",
+        "two",
+        "",
+        "",
+    ]
     editor.feed(UP)
     assert editor.feed("!\r") == ["two!"]
     assert press(editor, UP) == "two!"
@@ -93,7 +100,9 @@ def test_a_long_line_moves_so_that_the_cursor_is_seen() -> None:
 
 
 @given(
-    st.lists(st.one_of(st.characters(), st.sampled_from([LEFT, RIGHT, UP, HOME, DELETE, "\x7f", "\x17", "\r"]))),
+    st.lists(
+        st.one_of(st.characters(), st.sampled_from([LEFT, RIGHT, UP, HOME, DELETE, "\x7f", "\x17", "\r"]))
+    ),
     st.integers(min_value=0, max_value=30),
 )
 def test_whatever_is_typed_fits_into_the_room(keys: list[str], room: int) -> None:

@@ -26,7 +26,11 @@ def product(name: str, price: str) -> Product:
     )
 
 
-PRODUCTS = (product("RTX 4090 24GB", "0.175"), product("RTX 4090 48GB", "0.3"), product("H100 SXM 80GB", "1.28"))
+PRODUCTS = (
+    product("RTX 4090 24GB", "0.175"),
+    product("RTX 4090 48GB", "0.3"),
+    product("H100 SXM 80GB", "1.28"),
+)
 TEMPLATES = tuple(
     Template(id=str(number), name=name, channel="official", image="i")
     for number, name in enumerate(("pytorch-jupyter", "comfyui", *(f"t{n}" for n in range(20))))

@@ -196,6 +196,16 @@ async def test_the_prompt_never_reaches_the_last_column(typist: Typist) -> None:
         assert last.endswith("789")
 
 
+async def test_a_terminal_that_fails_is_the_end(typist: Typist, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int, _length: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "read", fail)
+    async with typist.keyboard:
+        typist.type("a")
+        assert await typist.line() is None
+
+
 @pytest.mark.parametrize("end", ["\x04", "hang up"])
 async def test_the_end_of_input_ends_the_lines(typist: Typist, end: str) -> None:
     async with typist.keyboard:

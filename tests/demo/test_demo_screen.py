@@ -35,7 +35,9 @@ def test_a_wide_terminal_is_not_filled_and_a_file_has_one_width(
 
 def test_parts_are_indented_line_by_line() -> None:
     stream = io.StringIO()
-    Screen(stream, gone=nothing).show(Text("one\ntwo"), Text(""), Text("x" * 150, overflow="ignore"), indent=2)
+    Screen(stream, gone=nothing).show(
+        Text("one\ntwo"), Text(""), Text("x" * 150, overflow="ignore"), indent=2
+    )
     assert stream.getvalue() == f"  one\n  two\n  \n  {'x' * 150}\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ class World:
         self.stage = Stage(
             self.slack,
             self.scene,
-            self.fate,  # type: ignore[arg-type]
+            self.fate,
             settled=self.settled,
             person="U0ADA",
             channel=GPU,
@@ -143,8 +144,6 @@ async def test_an_answer_after_the_acknowledgement_is_waited_for(world: World, m
     monkeypatch.setattr(stage_module, "_ANSWERED_WITHIN", 5.0)
 
     def answer_later(_: Delivery) -> dict[str, Any]:
-        import asyncio
-
         asyncio.get_running_loop().call_later(0.05, world.whisper, "late", "Stop")
         return {}
 

@@ -203,12 +203,6 @@ class Stage:
         """A moment that a test picks; what it waits for is time itself."""
         await asyncio.get_running_loop().create_task(asyncio.sleep(after))
 
-    async def die_and_return(self, **again: Any) -> Service:
-        """Waits for the end by SIGKILL, then starts anew with the crash point gone."""
-        assert await self.service.over(PATIENCE) == -9
-        self.armed.unlink(missing_ok=True)
-        return await self.start(**again)
-
     async def create(self, name: str = "my-train", *, who: Person | None = None) -> Reply:
         return await (who or self.ada).command(CREATE.format(name), channel=GPU)
 
@@ -228,16 +222,16 @@ class Stage:
         return self.workspace.board.history(channel)
 
     def cards(self, name: str = "my-train", channel: str = GPU) -> list[Message]:
-        return [m for m in self.messages(channel) if _is_card(m) and f": {name}, " in m.text]
+        return [m for m in self.messages(channel) if is_card(m) and f": {name}, " in m.text]
 
     def states(self, name: str = "my-train") -> list[str]:
         """What its card showed, one after the other: `Creating`, `Starting` ..."""
-        shown = [_state(m) for m in self.history if _is_card(m) and f": {name}, " in m.text]
+        shown = [_state(m) for m in self.history if is_card(m) and f": {name}, " in m.text]
         return [word for i, word in enumerate(shown) if i == 0 or shown[i - 1] != word]
 
     def notices(self, name: str, event: str, channel: str = GPU) -> list[Message]:
         """Messages about this event of this instance, told by the words in them."""
-        said = [m for m in self.messages(channel) if _is_notice(m) and f"*{name}*" in m.text]
+        said = [m for m in self.messages(channel) if is_notice(m) and f"*{name}*" in m.text]
         return [m for m in said if WORDS[event] in m.text]
 
     def hooks(self, name: str, event: str) -> list[Webhooked]:
@@ -250,7 +244,7 @@ class Stage:
         return [h for h in self.receiver.received if h.body.get("instance", {}).get("name") == name]
 
     def _ids(self, name: str) -> list[str]:
-        cards = [m for m in self.history if _is_card(m) and f": {name}, " in m.text]
+        cards = [m for m in self.history if is_card(m) and f": {name}, " in m.text]
         return [str((m.metadata or {})["event_payload"]["instance_id"]) for m in cards]
 
     def gpus(self) -> list[Instance]:
@@ -286,17 +280,17 @@ WORDS = {
 }
 
 
-def _payload(message: Message) -> Mapping[str, Any]:
+def payload(message: Message) -> Mapping[str, Any]:
     found: Mapping[str, Any] = (message.metadata or {}).get("event_payload", {})
     return found
 
 
-def _is_card(message: Message) -> bool:
-    return "instance_id" in _payload(message) and "event_id" not in _payload(message)
+def is_card(message: Message) -> bool:
+    return "instance_id" in payload(message) and "event_id" not in payload(message)
 
 
-def _is_notice(message: Message) -> bool:
-    return "event_id" in _payload(message)
+def is_notice(message: Message) -> bool:
+    return "event_id" in payload(message)
 
 
 def _state(card: Message) -> str:

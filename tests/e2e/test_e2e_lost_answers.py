@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from bot.sandbox.novita.faults import Body, Drop, Fault, Hang, InvisibleFor, LateEffect, LateStatus, RateLimited, Status
+from bot.sandbox.novita.faults import (
+    Body,
+    Drop,
+    Fault,
+    Hang,
+    InvisibleFor,
+    LateEffect,
+    LateStatus,
+    RateLimited,
+    Status,
+)
 from tests.e2e.stage import GPU, Stage
 
 slow = pytest.mark.slow
@@ -89,7 +99,9 @@ async def test_a_create_that_never_shows_is_given_up_and_a_late_one_removed(stag
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [Status(500), Status(502), Hang(), Drop(), Status(409), Status(408)], ids=repr)
+@pytest.mark.parametrize(
+    "fault", [Status(500), Status(502), Hang(), Drop(), Status(409), Status(408)], ids=repr
+)
 async def test_what_was_not_made_is_not_bought_later(stage: Stage, fault: Fault) -> None:
     stage.novita.faults.add("create", fault)
     await stage.start()
@@ -109,7 +121,7 @@ async def test_time_in_which_novita_cannot_be_listed_is_no_evidence(stage: Stage
     await stage.until(lambda: stage.cloud.instances())
     stage.novita.faults.remove(broken)
     await stage.told("my-train", "instance.ready")
-    assert stage.states() == ["Creating", "Starting", "Running"]
+    await stage.until(lambda: stage.states() == ["Creating", "Starting", "Running"])
     assert len(stage.gpus()) == 1 == stage.created()
 
 
@@ -117,7 +129,9 @@ async def test_time_in_which_novita_cannot_be_listed_is_no_evidence(stage: Stage
     "fault",
     [
         pytest.param(RateLimited(retry_after=1), id="429-with-its-own-body"),
-        pytest.param(Status(400, {"code": 400, "reason": "INSUFFICIENT_RESOURCE", "message": "none"}), id="no-stock"),
+        pytest.param(
+            Status(400, {"code": 400, "reason": "INSUFFICIENT_RESOURCE", "message": "none"}), id="no-stock"
+        ),
     ],
 )
 @pytest.mark.slow
@@ -140,7 +154,9 @@ async def test_a_definite_no_for_good_is_told_with_its_reason(stage: Stage) -> N
     assert stage.created() == 1
 
 
-@pytest.mark.parametrize("fault", [Drop(after_effect=True), LateEffect(seconds(0.7))], ids=["dropped", "late"])
+@pytest.mark.parametrize(
+    "fault", [Drop(after_effect=True), LateEffect(seconds(0.7))], ids=["dropped", "late"]
+)
 @pytest.mark.slow
 async def test_a_create_that_is_deleted_while_unknown_leaves_nothing(stage: Stage, fault: Fault) -> None:
     stage.novita.faults.add("create", fault)
@@ -167,7 +183,9 @@ LOST = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
-async def test_lost_answers_to_the_other_verbs_end_where_they_were_meant_to(stage: Stage, fault: Fault) -> None:
+async def test_lost_answers_to_the_other_verbs_end_where_they_were_meant_to(
+    stage: Stage, fault: Fault
+) -> None:
     await stage.start()
     await stage.running()
     for verb in ("stop", "start", "restart", "delete"):

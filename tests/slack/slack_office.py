@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fakes import FakeNovita
+from samples import running
 from scene import Scene, scene
 
 from bot.sandbox.slack.delivery import Ack, Delivery
@@ -26,8 +27,8 @@ from bot.web.api import build_api
 from bot.web.health import Health
 from bot.web.security import Inbound
 from bot.web.server import WebServer
-from storage.cloud import Details, Secrets
-from storage.records import Instance
+from storage.cloud import Details, Phase, Secrets
+from storage.records import EventKind, Instance, NewEvent
 
 Transport = Literal["socket", "http"]
 
@@ -90,9 +91,17 @@ class Office:
         (only,) = await self.instances()
         return only
 
-    async def running(self, **changes: Any) -> Instance:
-        """One of Ada's that can be used."""
-        return await self.scene.ready(requester="U0ADA", channel=GPU, **changes)
+    async def running(self) -> Instance:
+        """One of Ada's that can be used, at Novita and in the store, however it came there."""
+        now = self.scene.clock()
+        self.scene.novita.appear("n1", "gb-by-hand", Phase.RUNNING)
+        return await self.scene.store.instances.add(
+            running(requester="U0ADA", channel=GPU),
+            key=None,
+            event=NewEvent(kind=EventKind.READY, at=now, actor=None, verb=None),
+            card=None,
+            unique_name=False,
+        )
 
     async def card(self, i: Instance, *, thread_ts: str | None = None) -> Message:
         """A message in the channel with all the buttons that an instance can have."""

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from clocks import Clock
 from samples import seconds
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -102,6 +103,12 @@ async def line(monkeypatch) -> AsyncIterator[Line]:
         stack.push_async_callback(made.supervisor.close, within=seconds(1))
         yield made
     assert server.violations == []
+
+
+def loops_of(handler: AsyncSocketModeHandler) -> list[asyncio.Future[None]]:
+    client = handler.client
+    loops = [client.message_processor, client.message_receiver, client.current_session_monitor]
+    return [loop for loop in loops if loop is not None]
 
 
 async def test_there_are_two_connections(line: Line):
@@ -223,6 +230,7 @@ async def test_closing_leaves_nothing_behind(line: Line, state: str):
         await line.server.socket.disconnect("refresh_requested")
     await line.supervisor.close(within=SOON)
     assert all(handler.client.aiohttp_client_session.closed for handler in handlers)
+    assert all(loop.done() for handler in handlers for loop in loops_of(handler))
     await line.server.wait_for(lambda: not line.server.connections)
     # What the server does for a connection ends a moment after it.
     await eventually(lambda: not [t for t in asyncio.all_tasks() - before if "slack_" in str(t.get_coro())])

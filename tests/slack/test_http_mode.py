@@ -70,16 +70,18 @@ UNSIGNED: list[dict[str, str | bytes]] = [
 ]
 
 
-@pytest.mark.parametrize("body", ["command", "{", "[1]", "payload=x", "payload=%5B1%5D", "", "\x00"])
-async def test_what_nobody_signed_is_refused_without_a_line_in_the_log(o: Office, body: str):
-    sent = command(o) if body == "command" else body
+BODIES = ["{", "[1]", "payload=x", "payload=%5B1%5D", "", "\x00"]
+
+
+async def test_what_nobody_signed_is_refused_without_a_line_in_the_log(o: Office):
     now = {"x_slack_request_timestamp": str(int(o.scene.clock().timestamp()))}
-    for headers in UNSIGNED:
-        for kind in ("application/x-www-form-urlencoded", "application/json"):
-            with capture_logs() as logs:
-                answer = await post(o, sent, content_type=kind, **{**now, **headers})
+    sent = [(body, headers) for body in (command(o), *BODIES) for headers in UNSIGNED]
+    with capture_logs() as logs:
+        for body, headers in sent:
+            kind = "application/json" if body.startswith("[") else "application/x-www-form-urlencoded"
+            answer = await post(o, body, content_type=kind, **{**now, **headers})
             assert (answer.status_code, answer.json()) == (401, {"error": "invalid request"})
-            assert (logs, await o.instances()) == ([], [])
+    assert (logs, await o.instances()) == ([], [])
 
 
 async def test_bytes_that_are_no_text_are_refused(o: Office):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from dataclasses import replace
 
-import pytest
 from samples import seconds
 from slack_office import CREATE, GPU, Office, access
 from structlog.testing import capture_logs
 
 from bot.errors import NovitaUnavailable
 from bot.sandbox.slack.delivery import Kind
-from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Fault, Hang, HttpStatus, RateLimited
+from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Hang, HttpStatus, RateLimited
 from bot.slack import connection, listeners, people, replies
 from bot.slack.assembly import SlackSide
 from storage.records import Wish
@@ -156,13 +156,12 @@ async def test_a_novita_that_is_down_is_told_as_that(o: Office):
 # --- Slack --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", DOWN)
-async def test_who_cannot_be_looked_up_is_to_try_again_and_changes_nothing(o: Office, fault: Fault):
+async def test_who_cannot_be_looked_up_is_to_try_again_and_changes_nothing(o: Office):
     i = await o.running()
-    # What only reads is tried twice by the HTTP client itself, where the connection breaks.
-    times = 2 if isinstance(fault, CloseConnection) else 1
-    for line in ("/gpu stop my-train", CREATE, "/gpu list", "/gpu ssh", "/gpu create"):
-        o.slack.fail("users.info", fault, times)
+    lines = ("/gpu stop my-train", CREATE, "/gpu list", "/gpu ssh", "/gpu create")
+    for fault, line in itertools.product(DOWN, lines):
+        # What only reads is tried twice by the HTTP client itself, where the connection breaks.
+        o.slack.fail("users.info", fault, times=2 if isinstance(fault, CloseConnection) else 1)
         assert "Slack does not say who you are just now. Please try again." in await o.types(line)
     assert ((await o.scene.now(i)).wish, len(await o.instances())) == (None, 1)
     assert "Stopping" in await o.types("/gpu stop my-train")
@@ -176,20 +175,19 @@ async def test_a_look_up_that_hangs_is_given_up_within_the_time_of_an_ack(o: Off
     assert await o.instances() == []
 
 
-@pytest.mark.parametrize("fault", [*DOWN, Hang()])
-async def test_an_answer_that_is_lost_is_logged_once_and_nothing_else_happens(
-    o: Office, fault: Fault, monkeypatch
-):
+async def test_an_answer_that_is_lost_is_logged_once_and_nothing_else_happens(o: Office, monkeypatch):
     monkeypatch.setattr(replies, "_TELL_WITHIN", seconds(0.05))
     i = await o.running()
-    o.slack.fail("response_url", fault)
-    with capture_logs() as logs:
-        assert (await o.ada.press(await o.card(i), "stop")).ok
-        await o.slack.wait_for(lambda: o.slack.journal.count("response_url"))
-        await o.side._replies.drain(seconds(5))
-    assert [line["event"] for line in logs] == ["answer_lost"]
-    assert (await o.scene.now(i)).wish is not None
-    assert "stopping" in (await o.types("/gpu status")).casefold()
+    card = await o.card(i)
+    for number, fault in enumerate([*DOWN, Hang()], 1):
+        o.slack.fail("response_url", fault)
+        with capture_logs() as logs:
+            assert (await o.ada.press(card, "stop")).ok
+            await o.slack.wait_for(lambda number=number: o.slack.journal.count("response_url") == number)
+            await o.side._replies.drain(seconds(5))
+        assert [line["event"] for line in logs] == ["answer_lost"]
+    assert (await o.scene.now(i)).wish is Wish.STOP
+    assert "my-train" in await o.types("/gpu status")
 
 
 async def test_slack_may_be_down_at_the_start(o: Office, monkeypatch):
@@ -297,35 +295,38 @@ async def test_an_envelope_of_a_kind_that_does_not_exist_yet_is_acknowledged(o: 
 # --- hostile ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<!channel>",
-        "status <!channel>",
-        "status &lt;!here&gt;",
-        "stop <@U0BEN|ben>",
-        "create <!everyone> x --image a:1",
-        "create 4090 <!channel> --image a:1",
-        "create 4090 --template <!subteam^S1|all>",
-        "create 4090 --template &lt;!channel&gt;",
-        "create 4090 --image <https://evil.example|a:1> --region <!here>",
-        "create 4090 n --image a:1 --webhook https://u:p@evil.example/",
-        "create &lt;!channel&gt; --image a:1",
-        "*" * 3000,
-        "`" * 2000,
-        '"',
-        "status " + "a" * 200,
-        "\u202e\u0000status",
-        "help <!channel>",
-    ],
-)
-async def test_whatever_is_typed_is_answered_and_calls_nobody(o: Office, text: str):
+HOSTILE = [
+    "<!channel>",
+    "status <!channel>",
+    "status &lt;!here&gt;",
+    "stop <@U0BEN|ben>",
+    "create <!everyone> x --image a:1",
+    "create 4090 <!channel> --image a:1",
+    "create 4090 --template <!subteam^S1|all>",
+    "create 4090 --template &lt;!channel&gt;",
+    "create 4090 --image <https://evil.example|a:1> --region <!here>",
+    "create 4090 n --image a:1 --webhook https://u:p@evil.example/",
+    "create &lt;!channel&gt; --image a:1",
+    "*" * 3000,
+    "`" * 2000,
+    '"',
+    "status " + "a" * 200,
+    "\u202e\u0000status",
+    "help <!channel>",
+]
+
+
+async def test_whatever_is_typed_is_answered_and_calls_nobody(o: Office):
     place = o.slack.workspace.channels[GPU]
-    ack = await o.slack.deliver(o.slack.payloads.command("U0ADA", place, "/gpu", text))
-    assert ack.error is None
-    if not ack.payload:
-        await o.slack.wait_for(lambda: o.whispers() or o.ada.view)
+    with capture_logs() as logs:
+        for text in HOSTILE:
+            before = len(o.whispers())
+            ack = await o.slack.deliver(o.slack.payloads.command("U0ADA", place, "/gpu", text))
+            assert ack.error is None
+            if not ack.payload:
+                await o.slack.wait_for(lambda before=before: len(o.whispers()) > before or o.ada.view)
     shown = o.raw()
-    for called in ("<!channel", "<!here", "<!everyone", "<!subteam", "<@U0BEN"):
-        assert called not in shown
-    assert "slack_request_failed" not in shown
+    assert [
+        call for call in ("<!channel", "<!here", "<!everyone", "<!subteam", "<@U0BEN") if call in shown
+    ] == []
+    assert "slack_request_failed" not in [line["event"] for line in logs]

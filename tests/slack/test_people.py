@@ -65,6 +65,12 @@ async def test_guests_strangers_the_departed_and_bots_are_none(people: People, o
     assert not (await people.actor(outsider)).full_member
 
 
+@pytest.mark.parametrize("flag", ["is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted"])
+async def test_one_of_these_flags_is_enough(people: People, flag: str, monkeypatch):
+    says(monkeypatch, "users.info", lambda said: said["user"].update({flag: True}))
+    assert not (await people.actor("U0BEN")).full_member
+
+
 async def test_people_of_another_workspace_are_none_whatever_else_they_are(
     slack: SlackServer, people: People
 ):

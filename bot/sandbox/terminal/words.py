@@ -5,18 +5,18 @@ from __future__ import annotations
 FIRST_LINE = "/gpu create 4090 my-train --template pytorch-jupyter"
 
 HELP = """\
-  /gpu …                    what people type in Slack; /gpu help lists it
-  press BUTTON [NAME]       a button of the newest card, or of the instance NAME: press stop
-  fill FIELD=VALUE …        fills in the open form and sends it: fill gpu=4090 template=pytorch
-  cancel                    closes the form
-  as ada | ben | gus …      who types: Ada runs the bot, Ben is a member, Gus is a guest
-  in #gpu | #random | dm    where: the bot is not in #random
-  cloud reclaim NAME        Novita takes a spot GPU back
-  cloud stop NAME           somebody stops it at Novita's console
-  cloud down | up           Novita's API fails, and comes back
-  cloud full | free         no GPU is left in the first region, and there is again
-  wait                      until nothing is under way
-  quit                      ends the demo; so do Ctrl-D and Ctrl-C"""
+  /gpu …                  what people type in Slack; /gpu help lists it
+  press BUTTON [NAME]     of the newest card, or of instance NAME: press stop
+  fill FIELD=VALUE …      sends the open form: fill gpu=4090 template=pytorch
+  cancel                  closes the form
+  as ada | ben | gus …    who types: Ada may do all, Ben his own, Gus nothing
+  in #gpu | #random | dm  where: the bot is not in #random
+  cloud reclaim NAME      Novita takes a spot GPU back
+  cloud stop NAME         somebody stops it at Novita's console
+  cloud down | up         Novita's API fails, and comes back
+  cloud full | free       no GPU left in the first region, or some again
+  wait                    until nothing is under way
+  quit                    ends the demo; so do Ctrl-D and Ctrl-C"""
 
 MAIN_JOB = f"""\
 # Ada needs a GPU. She types one line in #gpu.

@@ -1,0 +1,167 @@
+"""What makes the service call the method at which it dies, and what has to come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from bot.sandbox.novita.faults import Hang, LateEffect, Slow, Status
+from bot.sandbox.slack import faults as slack_faults
+from tests.crash.aftermath import Outcome
+from tests.e2e.stage import CREATE, GPU, PATIENCE, Stage
+
+Deed = Callable[[Stage, str], Awaitable[Any]]
+
+
+async def nothing(_stage: Stage, _name: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """`prepare` comes before the crash point is armed, `provoke` after. `says` is a command of Ada's, which is
+    delivered again when the service is back if it was not acknowledged. `mend` comes when it is back."""
+
+    outcomes: tuple[Outcome | None, ...]
+    """One of these; None: it has been forgotten."""
+    says: str | None = None
+    prepare: Deed = nothing
+    provoke: Deed = nothing
+    mend: Deed = nothing
+    may_end: bool = False
+    """The receiver may have said that it wants no more."""
+    settings: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+async def ready(stage: Stage, name: str) -> None:
+    await stage.running(name)
+
+
+async def stopped(stage: Stage, name: str) -> None:
+    await stage.running(name)
+    await stage.ada.command(f"/gpu stop {name}", channel=GPU)
+    await stage.told(name, "instance.stopped")
+
+
+async def deleted(stage: Stage, name: str) -> None:
+    await stage.running(name)
+    await stage.ada.command(f"/gpu delete {name}", channel=GPU)
+    await stage.told(name, "instance.deleted")
+
+
+async def held(stage: Stage, name: str) -> None:
+    seen = stage.created()
+    await stage.create(name)
+    await stage.novita.journal.wait_for("create", seen + 1, PATIENCE, over=True)
+    stage.cloud.hold(stage.gpus()[-1].id)
+    await stage.until(lambda: stage.states(name)[-1:] == ["Starting"])
+
+
+async def run_all(stage: Stage, _name: str) -> None:
+    for gpu in stage.gpus():
+        if gpu.held:
+            stage.cloud.run_now(gpu.id)
+
+
+def novita_fault(endpoint: str, fault: Any, *, times: int | None = 1) -> Deed:
+    async def order(stage: Stage, _name: str) -> None:
+        stage.novita.faults.add(endpoint, fault, times=times)
+
+    return order
+
+
+def slack_fault(method: str, fault: slack_faults.Fault) -> Deed:
+    async def order(stage: Stage, _name: str) -> None:
+        stage.slack.fail(method, fault)
+
+    return order
+
+
+def receiver_answers(status: int | None) -> Deed:
+    async def order(stage: Stage, _name: str) -> None:
+        stage.receiver.answers = status
+
+    return order
+
+
+def both(*deeds: Deed) -> Deed:
+    async def one_after_the_other(stage: Stage, name: str) -> None:
+        for deed in deeds:
+            await deed(stage, name)
+
+    return one_after_the_other
+
+
+async def clear_novita(stage: Stage, _name: str) -> None:
+    stage.novita.faults.clear()
+
+
+async def sell_out(stage: Stage, _name: str) -> None:
+    stage.cloud.set_capacity("4090.16c62g", "cn-hongkong-1", "spot", gpus=0)
+
+
+async def given_up(stage: Stage, name: str) -> None:
+    """A create whose GPU appears only after it failed as UNCONFIRMED."""
+    stage.novita.faults.add("create", LateEffect(timedelta(seconds=5.0), code=500))
+    await stage.create(name)
+    await stage.told(name, "instance.failed")
+
+
+async def unsee(stage: Stage, name: str) -> None:
+    """Somebody deletes the card."""
+    for card in stage.cards(name):
+        stage.workspace.delete(card)
+
+
+READY: Outcome = (["ready"], "running")
+UNCONFIRMED: Outcome = (["failed"], "failed")
+
+CREATE_IT = Scene(says=CREATE, outcomes=(READY,))
+STOP_IT = Scene(prepare=ready, says="/gpu stop {}", outcomes=((["ready", "stopped"], "stopped"),))
+START_IT = Scene(
+    prepare=stopped, says="/gpu start {}", outcomes=((["ready", "stopped", "started"], "running"),)
+)
+RESTART_IT = Scene(prepare=ready, says="/gpu restart {}", outcomes=((["ready", "started"], "running"),))
+DELETE_IT = Scene(prepare=ready, says="/gpu delete {}", outcomes=((["ready", "deleted"], "deleted"),))
+SLOW_CREATE = Scene(provoke=novita_fault("create", Slow(1.0)), says=CREATE, outcomes=(READY,))
+RARE_TEMPLATE = Scene(says=CREATE.replace("pytorch-jupyter", "98017"), outcomes=(READY,))
+SOLD_OUT = Scene(prepare=sell_out, says=CREATE, outcomes=(READY,))
+TOO_LATE = Scene(prepare=given_up, outcomes=((["failed", "late_removed"], "failed"),))
+UNLISTED = Scene(
+    prepare=held,
+    provoke=novita_fault("list", Status(500), times=None),
+    mend=both(clear_novita, run_all),
+    outcomes=(READY,),
+)
+SLACK_IS_SILENT = Scene(
+    provoke=slack_fault("chat.postMessage", slack_faults.Hang()), says=CREATE, outcomes=(READY,)
+)
+SLACK_FAILS = Scene(
+    provoke=slack_fault("chat.postMessage", slack_faults.HttpStatus(500)), says=CREATE, outcomes=(READY,)
+)
+CARD_IS_GONE = Scene(
+    prepare=both(ready, unsee), says="/gpu stop {}", outcomes=((["ready", "stopped"], "stopped"),)
+)
+RECEIVER_IS_SILENT = Scene(
+    provoke=receiver_answers(None), mend=receiver_answers(200), says=CREATE, outcomes=(READY,)
+)
+RECEIVER_FAILS = Scene(
+    provoke=receiver_answers(500), mend=receiver_answers(200), says=CREATE, outcomes=(READY,)
+)
+OVER = Scene(
+    prepare=deleted,
+    settings={"retention_days": 0},
+    timings={"purge_every": 1.0},
+    outcomes=((["ready", "deleted"], "deleted"), None),
+)
+RECEIVER_ENDS = Scene(
+    provoke=receiver_answers(410), mend=receiver_answers(200), says=CREATE, outcomes=(READY,), may_end=True
+)
+
+
+def silent(endpoint: str, *, done: bool) -> Deed:
+    """Novita takes the next call of this kind, and says nothing."""
+    return novita_fault(endpoint, Hang(after_effect=done))
