@@ -12,8 +12,10 @@ from pathlib import Path
 from bot import settings as settings_of_the_environment
 from bot.logs import configure
 from bot.settings import Settings, SettingsError
+from storage.errors import StorageError
 
 _ENV_FILE = Path(".env")
+FAILED = 1
 BAD_SETTINGS = 2
 
 
@@ -57,8 +59,12 @@ def _with_settings(command: Callable[[Settings], int]) -> int:
 
 def _run(settings: Settings) -> int:
     from bot.app import run  # noqa: PLC0415 - `gpu-bot --help` need not import the service
+    from bot.web.server import ListenError  # noqa: PLC0415
 
-    return asyncio.run(run(settings))
+    try:
+        return asyncio.run(run(settings))
+    except (ListenError, StorageError) as error:
+        return _gave_up(error)
 
 
 def _check(settings: Settings) -> int:
@@ -70,9 +76,17 @@ def _check(settings: Settings) -> int:
 def _migrate(settings: Settings) -> int:
     from storage.database import migrate  # noqa: PLC0415
 
-    changed = asyncio.run(migrate(settings.database_url.get_secret_value()))
+    try:
+        changed = asyncio.run(migrate(settings.database_url.get_secret_value()))
+    except StorageError as error:
+        return _gave_up(error)
     print("migrated" if changed else "up to date")  # noqa: T201
     return 0
+
+
+def _gave_up(error: Exception) -> int:
+    print(error, file=sys.stderr)  # noqa: T201 - a person reads it where the service was started
+    return FAILED
 
 
 def _demo(asked: argparse.Namespace) -> int:

@@ -95,6 +95,7 @@ class _Service:
         stack.push_async_callback(self._novita_client.aclose)
         novita = wrap("novita", self._novita_client)
         self._catalog = parts.catalog(settings, novita, utc_now)
+        stack.push_async_callback(self._catalog.aclose)
         operations = parts.operations(
             settings,
             store=store,

@@ -41,8 +41,15 @@ class Cached(Generic[T]):
     async def _shared(self) -> T:
         if self._looking is None:
             self._looking = asyncio.create_task(self._fetch())
+            self._looking.add_done_callback(_seen)
         # Shielded: one who no longer waits does not end the look-up of the others.
         return await asyncio.shield(self._looking)
+
+    async def aclose(self) -> None:
+        """Ends a look-up that is under way."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
 
     async def _fetch(self) -> T:
         try:
@@ -51,3 +58,9 @@ class Cached(Generic[T]):
             return self.value
         finally:
             self._looking = None
+
+
+def _seen(task: asyncio.Task[T]) -> None:
+    """Nobody may be waiting for it any more: its error is no news then."""
+    if not task.cancelled():
+        task.exception()

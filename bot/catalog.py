@@ -92,6 +92,14 @@ class Catalog:
             elif isinstance(result, BaseException):
                 raise result
 
+    async def aclose(self) -> None:
+        """Ends look-ups that are under way; to be called before the client that they use is closed."""
+        await asyncio.gather(
+            *(cached.aclose() for cached in self._products.values()),
+            self._clusters.aclose(),
+            self._templates.aclose(),
+        )
+
     async def plan(
         self, request: CreateRequest, *, refused: Sequence[Offer], first_usd_per_hour: Decimal | None
     ) -> Plan:

@@ -72,10 +72,7 @@ def removed(i: Instance, now: datetime) -> Instance:
 
 
 def unconfirmed(i: Instance, now: datetime) -> Told:
-    text = (
-        "Novita's answer to the create call was lost and the instance never showed up. "
-        "Should it appear later, it is removed at once."
-    )
+    text = "Novita's answer to the create call was lost, and no instance of it showed up."
     return failed(i, now, Failure(code="UNCONFIRMED", message=text))
 
 

@@ -104,3 +104,26 @@ async def test_a_definite_error_is_told_whatever_is_in_memory(
     with pytest.raises(BadCredentials):
         await cached.get()
     assert cached.value == 1
+
+
+async def test_closing_ends_a_look_up_that_nobody_waits_for(cached: Cached[int], lookup: Lookup) -> None:
+    await cached.aclose()
+    lookup.gate.clear()
+    waiting = asyncio.create_task(cached.get())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await asyncio.wait_for(cached.aclose(), 5)
+    assert lookup.count == 1
+
+
+async def test_an_error_that_nobody_waits_for_is_no_news(cached: Cached[int], lookup: Lookup) -> None:
+    lookup.gate.clear()
+    lookup.error = NovitaUnavailable("Down.")
+    waiting = asyncio.create_task(cached.get())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    lookup.gate.set()
+    with pytest.raises(NovitaUnavailable):
+        await cached.get()

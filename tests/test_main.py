@@ -19,7 +19,10 @@ import structlog
 import bot.app
 import bot.check
 import bot.demo
+import storage.database
 from bot.__main__ import main
+from bot.web.server import ListenError
+from storage.errors import StorageError
 
 ROOT = Path(__file__).parents[1]
 KEY = {"NOVITA_API_KEY": "nv_0123456789"}
@@ -179,3 +182,24 @@ def test_help_and_bad_settings_do_not_wait_for_the_service_to_be_imported() -> N
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     )
     assert run.stdout == "none\n"
+
+
+@pytest.mark.parametrize(
+    "error", [StorageError("The database is in use."), ListenError(98, "cannot listen at x")]
+)
+def test_a_service_that_cannot_start_says_why_in_one_line(error, monkeypatch, capsys) -> None:
+    async def start(_given: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(bot.app, "run", start)
+    assert main([]) == 1
+    assert capsys.readouterr().err.strip() == str(error)
+
+
+def test_a_database_of_a_later_version_is_not_migrated(monkeypatch, capsys) -> None:
+    async def migrate(_url: str) -> bool:
+        raise StorageError("made by a later version")
+
+    monkeypatch.setattr(storage.database, "migrate", migrate)
+    assert main(["migrate"]) == 1
+    assert capsys.readouterr().err.strip() == "made by a later version"

@@ -12,7 +12,7 @@ from bot.costs import cost_so_far
 from bot.messages import buttons, wording
 from bot.messages.blocks import Block, Message, fields, message, section
 from bot.messages.mrkdwn import bold, clean, code, date, mention, usd
-from storage.records import Instance, State, Wish
+from storage.records import Instance, Outcome, State, Wish
 
 
 def card(i: Instance, *, now: datetime) -> Message:
@@ -84,5 +84,9 @@ def _remarks(i: Instance) -> Iterator[str]:
 def _refusal(i: Instance) -> str | None:
     if i.refusal is None:
         return None
+    if i.outcome is Outcome.UNKNOWN and i.call is Wish.CREATE:
+        return (
+            ":mag: Novita's answer got lost. Whether it was created shows in its list; it is not asked twice."
+        )
     again = f" Next try: {date(i.retry_at)}." if i.retry_at is not None else ""
     return f":warning: It did not get through yet: {wording.failure(i.refusal)}{again}"

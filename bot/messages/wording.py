@@ -106,7 +106,7 @@ def delay(i: Instance) -> str | None:
 
 def reclaim_warning(i: Instance) -> str | None:
     """Only while there is something to save."""
-    if i.reclaim_at is None or i.state not in (State.STARTING, State.RUNNING):
+    if i.reclaim_at is None or i.state is not State.RUNNING:
         return None
     when = date(i.reclaim_at)
     return (

@@ -157,7 +157,8 @@ def _sort(
     known = _attempts(transaction, {token.instance_id for _, token in nobodys if token})
     unknown = tuple(each for each, token in nobodys if _key(token) not in known)
     late = [(each, known[key]) for each, token in nobodys if (key := _key(token)) in known]
-    remaining = [(each, _late(attempt, each)) for each, attempt in late if not _is_ending(each)]
+    # One that is late and going already: whoever removed it died before it could tell.
+    remaining = [(e, _late(a, e)) for e, a in late if a.fate is Fate.LATE or not _is_ending(e)]
     new = [attempt for (_, attempt) in remaining if known[attempt.instance_id, attempt.number] != attempt]
     _end_attempts(transaction, [(one.instance_id, one.number, Fate.LATE, one.novita_id) for one in new])
     records = _instances(transaction, {attempt.instance_id for _, attempt in remaining})

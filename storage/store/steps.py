@@ -98,6 +98,8 @@ def bind(transaction: Transaction, instance_id: str, attempt: int, novita_id: st
         "bound_at": at,
         "billing_since": at,
         "outcome": Outcome.ACCEPTED,
+        "refusal": None,
+        "retry_at": None,
         "absent_lists": 0,
         "absent_for": timedelta(0),
         "not_found_at": None,

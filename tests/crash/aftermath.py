@@ -27,7 +27,8 @@ class Aftermath:
     in_flight: Counter[str] = field(default_factory=Counter)
     """By event id and kind of target, or by instance id for a card: how often a death cut it off."""
 
-    def note_death(self) -> None:
+    def note_death(self) -> set[str]:
+        """The names of those whose create was begun and may never have reached Novita."""
         with _database(self.stage.directory) as database:
             for event, kind in database.execute(
                 "SELECT event_id, target_kind FROM deliveries WHERE lease_token IS NOT NULL"
@@ -37,6 +38,10 @@ class Aftermath:
                 "SELECT instance_id FROM cards WHERE lease_token IS NOT NULL AND ts IS NULL"
             ):
                 self.in_flight[instance] += 1
+            begun = database.execute(
+                "SELECT name FROM instances WHERE call = 'create' AND outcome = 'begun' AND novita_id IS NULL"
+            )
+            return {row["name"] for row in begun}
 
     async def is_sound(
         self, outcomes: Mapping[str, Collection[Outcome | None]], *, may_end: bool = False

@@ -343,7 +343,8 @@ class Lives:
         await provoke(self._stage, name)
         await self._say(name)
         assert await self._stage.service.over(PATIENCE) == -9
-        self._aftermath.note_death()
+        for begun in self._aftermath.note_death():
+            self._outcomes[begun] = (*self._outcomes[begun], scenes.UNCONFIRMED)
 
     async def _say(self, name: str) -> None:
         if self._scene.says is None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from samples import NOW, OFFER, creating, running, seconds, starting, stopped
+from samples import NOW, OFFER, creating, running, seconds, starting, stopped, unknown
 
 from bot.costs import cost_so_far
 from bot.messages.card import card
@@ -182,3 +182,9 @@ def test_the_cost_counts_runs_that_are_over_and_the_present_one():
     assert cost_so_far(present, LATER) == Decimal("1.62")
     assert cost_so_far(stopped(billed_usd=Decimal("1.5")), LATER) == Decimal("1.5")
     assert cost_so_far(present, NOW - seconds(60)) == Decimal("1.5")
+
+
+def test_a_create_whose_answer_was_lost_promises_no_second_try() -> None:
+    shown = str(card(unknown(refusal=Failure(code="X", message="Lost."), retry_at=NOW), now=NOW))
+    assert "not asked twice" in shown
+    assert "Next try" not in shown
