@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -66,12 +67,8 @@ class SlackSide:
 
     async def start(self) -> None:
         """Raises nothing: Slack may be down. Who we are is asked again at the first command then."""
-        try:
-            await self._workspace.team_id()
-        except (Refused, Unavailable) as error:
-            log.warning("slack_not_reached", why=str(error))
-        if self._socket_mode is not None:
-            await self._socket_mode.start(within=_CONNECT_WITHIN)
+        connecting = [] if self._socket_mode is None else [self._socket_mode.start(within=_CONNECT_WITHIN)]
+        await asyncio.gather(self._ask_who_we_are(), *connecting)
 
     async def watch(self) -> None:
         if self._socket_mode is not None:
@@ -86,6 +83,13 @@ class SlackSide:
     def unhealthy_since(self) -> datetime | None:
         """Of what Slack sends us; None also in HTTP mode, where silence is no sign."""
         return None if self._socket_mode is None else self._socket_mode.unhealthy_since()
+
+    async def _ask_who_we_are(self) -> None:
+        try:
+            async with asyncio.timeout(_CONNECT_WITHIN.total_seconds()):
+                await self._workspace.team_id()
+        except (Refused, Unavailable, TimeoutError) as error:
+            log.warning("slack_not_reached", why=str(error) or "no answer in time")
 
 
 def _web_client(access: Access) -> AsyncWebClient:

@@ -199,13 +199,14 @@ async def test_it_dies_with_a_call_on_the_wire(
     ("fault", "outcome"),
     [
         pytest.param(Hang(after_effect=True), scenes.READY, id="done"),
-        pytest.param(Slow(1.0), scenes.READY, id="done-later"),
+        pytest.param(Slow(3.0), scenes.READY, id="done-when-the-next-life-looks-already"),
         pytest.param(Hang(), scenes.UNCONFIRMED, id="not-done", marks=slow),
     ],
 )
 async def test_it_dies_between_the_create_and_its_answer(stage: Stage, fault: Any, outcome: Any) -> None:
     """What is not done is not bought by the next life either."""
-    lives = Lives(stage, Scene(says=scenes.CREATE, outcomes=(outcome,)))
+    patience = {"unconfirmed_after": 8.0} if outcome == scenes.READY else {}
+    lives = Lives(stage, Scene(says=scenes.CREATE, outcomes=(outcome,), timings=patience))
     await lives.one_ends_on_the_wire("create", scenes.novita_fault("create", fault))
     await lives.the_last_one_finishes()
     assert stage.created() == 1

@@ -121,7 +121,7 @@ async def test_time_in_which_novita_cannot_be_listed_is_no_evidence(stage: Stage
     await stage.until(lambda: stage.cloud.instances())
     stage.novita.faults.remove(broken)
     await stage.told("my-train", "instance.ready")
-    await stage.until(lambda: stage.states() == ["Creating", "Starting", "Running"])
+    await stage.until(lambda: stage.states()[-1:] == ["Running"])
     assert len(stage.gpus()) == 1 == stage.created()
 
 

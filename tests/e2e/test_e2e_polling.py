@@ -85,4 +85,5 @@ async def test_it_is_asked_seldom_where_nothing_is_under_way(stage: Stage) -> No
     seen = stage.novita.journal.count("list")
     begun = asyncio.get_running_loop().time()
     await stage.novita.journal.wait_for("list", seen + 3, timeout=20)
-    assert asyncio.get_running_loop().time() - begun > 2 * 1.5 * 0.8
+    # At the fast pace three lists take well under a second; one may still have been fast.
+    assert asyncio.get_running_loop().time() - begun > 1.5 * 0.8

@@ -62,7 +62,7 @@ async def test_a_notice_whose_answer_is_lost_is_told_again_rather_than_never(sta
     gpu = await under_way(stage)
     stage.slack.fail("chat.postMessage", DropReply())
     stage.cloud.run_now(gpu)
-    await stage.told("my-train", "instance.ready", times=2)
+    await stage.until(lambda: len(stage.notices("my-train", "instance.ready")) == 2)
     first, second = stage.notices("my-train", "instance.ready")
     assert first.metadata == second.metadata
 

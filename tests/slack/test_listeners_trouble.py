@@ -209,6 +209,18 @@ async def test_slack_may_be_down_at_the_start(o: Office, monkeypatch):
         await side.close()
 
 
+async def test_a_slack_that_hangs_does_not_hold_up_the_start(o: Office, monkeypatch):
+    monkeypatch.setattr("bot.slack.assembly._CONNECT_WITHIN", seconds(0.1))
+    o.slack.fail("auth.test", Hang())
+    o.slack.fail("apps.connections.open", Hang(), times=2)
+    side = SlackSide(access(o.slack, "socket"), o.scene.operations, o.scene.catalog, clock=o.scene.clock)
+    with capture_logs() as logs:
+        async with asyncio.timeout(2):
+            await side.start()
+    await side.close()
+    assert sorted(line["event"] for line in logs) == ["slack_disconnected", "slack_not_reached"]
+
+
 async def test_a_side_without_socket_mode_connects_nowhere(o: Office):
     connected = o.slack.journal.count("apps.connections.open")
     side = SlackSide(access(o.slack, "http"), o.scene.operations, o.scene.catalog, clock=o.scene.clock)
