@@ -54,7 +54,7 @@ class Chance:
         self._rng = random.Random(seed)
         self._aftermath = Aftermath(stage=stage)
         self._begun: set[str] = set()
-        print(f"seed {seed}")  # noqa: T201
+        print(f"seed {seed}")
 
     async def die(self) -> None:
         """At some moment of the next one and a half seconds."""

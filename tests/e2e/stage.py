@@ -330,7 +330,7 @@ async def staged(
             await life.over()
         await asyncio.gather(slack.close(), novita.close(), receiver.stop())
         for number, life in enumerate(stage.lives, 1):
-            print(f"--- life {number}, ended with {life.exit_code}", *life.lines, sep="\n")  # noqa: T201
+            print(f"--- life {number}, ended with {life.exit_code}", *life.lines, sep="\n")
     assert slack.violations == [], slack.violations
     errors = stage.errors()
     assert errors == [], errors

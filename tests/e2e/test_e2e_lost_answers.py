@@ -113,15 +113,17 @@ async def test_what_was_not_made_is_not_bought_later(stage: Stage, fault: Fault)
 
 
 async def test_time_in_which_novita_cannot_be_listed_is_no_evidence(stage: Stage) -> None:
+    """The GPU appears after the outage, later than a create is waited for, were the outage counted."""
+    await stage.start()
+    await stage.novita.journal.wait_for("list", 2, timeout=20)
     stage.novita.faults.add("create", LateEffect(seconds(5.0), code=500))
     broken = stage.novita.faults.add("list", Status(500), times=None)
-    await stage.start()
     await stage.create()
     await stage.until(lambda: "Novita has not been answering" in "".join(m.words for m in stage.cards()))
-    await stage.until(lambda: stage.cloud.instances())
+    await stage.until(lambda: len(stage.service.logged("list_failed")) > 18)
     stage.novita.faults.remove(broken)
     await stage.told("my-train", "instance.ready")
-    await stage.until(lambda: stage.states()[-1:] == ["Running"])
+    await stage.until(lambda: stage.states() == ["Creating", "Starting", "Running"])
     assert len(stage.gpus()) == 1 == stage.created()
 
 
