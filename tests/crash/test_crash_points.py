@@ -274,7 +274,8 @@ class Lives:
         await self._start(fuse={"method": method, "when": when, "nth": nth})
         name = await self._prepared()
         if (method, when) in NEVER_REPEATED:
-            self._outcomes[name] = (scenes.UNCONFIRMED,)
+            # Its own, as a rule; on a slow machine the call that dies may be for one of an earlier life.
+            self._outcomes[name] = (*self._scene.outcomes, scenes.UNCONFIRMED)
         self._stage.armed.touch()
         await self._play(name, self._scene.provoke)
         self._stage.armed.unlink()

@@ -27,7 +27,7 @@ from tests.e2e.receiver import SECRET, Receiver, Webhooked
 
 GPU = "C0GPU"
 """A channel with the bot in it."""
-PATIENCE = 20.0
+PATIENCE = 45.0
 """Seconds for what takes one or two on an idle machine."""
 CREATE = "/gpu create 4090 {} --template pytorch-jupyter"
 
@@ -44,15 +44,15 @@ SHORT: Mapping[str, float] = {
     "slow_poll": 0.4,
     "acted_recently": 2.0,
     "delayed_after": 0.6,
-    "lease": 1.5,
-    "renew_every": 0.3,
+    "lease": 5.0,
+    "renew_every": 0.5,
     "card_gap": 0.1,
     "tick": 0.1,
     "watchdog_every": 1.0,
     "stop_within": 5.0,
 }
 """Seconds, of `Timings`."""
-QUICK_LIMITS: Mapping[str, float] = {"api_timeout": 1.5, "retry_delay": 0.1, "circuit_breaker_timeout": 0.5}
+QUICK_LIMITS: Mapping[str, float] = {"api_timeout": 5.0, "retry_delay": 0.1, "circuit_breaker_timeout": 0.5}
 """Seconds, of settings that allow no such haste."""
 QUICK_PAUSES = (0.3, 0.3, 0.3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
 """Seconds between the tries of a webhook."""

@@ -20,6 +20,8 @@ from bot.sandbox.novita.faults import (
 from tests.e2e.stage import GPU, Stage
 
 slow = pytest.mark.slow
+IMPATIENT = {"api_timeout": 1.0}
+"""Where an answer does not come at all."""
 
 
 def seconds(count: float) -> timedelta:
@@ -30,7 +32,7 @@ def seconds(count: float) -> timedelta:
     "fault",
     [
         pytest.param(Drop(after_effect=True), id="accepted-then-dropped"),
-        pytest.param(Hang(after_effect=True), id="accepted-then-silent"),
+        pytest.param(Hang(after_effect=True), id="accepted-then-silent", marks=slow),
         pytest.param(LateStatus(504), id="accepted-then-504", marks=slow),
         pytest.param(LateStatus(500), id="accepted-then-500", marks=slow),
         pytest.param(Body("<html>", "text/html", after_effect=True), id="accepted-then-html", marks=slow),
@@ -38,12 +40,12 @@ def seconds(count: float) -> timedelta:
         pytest.param(LateEffect(seconds(0.7)), id="504-and-made-later"),
         pytest.param(LateEffect(seconds(0.7), code=None), id="dropped-and-made-later", marks=slow),
         pytest.param(InvisibleFor(seconds(0.4)), id="made-and-shown-later", marks=slow),
-        pytest.param(InvisibleFor(seconds(2.5)), id="made-and-shown-much-later"),
+        pytest.param(InvisibleFor(seconds(2.5)), id="made-and-shown-much-later", marks=slow),
     ],
 )
 async def test_a_create_whose_answer_is_lost_is_found_and_never_repeated(stage: Stage, fault: Fault) -> None:
     stage.novita.faults.add("create", fault)
-    await stage.start(timings={"unconfirmed_after": 6.0})
+    await stage.start(timings={"unconfirmed_after": 6.0}, settings=IMPATIENT)
     await stage.running()
     assert stage.created() == 1
     assert len(stage.gpus()) == 1
@@ -69,6 +71,7 @@ async def test_where_one_offer_is_sold_out_the_next_one_is_bought_once(stage: St
     assert "CN-HK-01" in stage.cards()[0].text
 
 
+@pytest.mark.slow
 async def test_where_all_is_sold_out_it_fails_and_says_so(stage: Stage) -> None:
     await stage.start()
     await stage.novita.journal.wait_for("products", 2, over=True)
@@ -104,7 +107,7 @@ async def test_a_create_that_never_shows_is_given_up_and_a_late_one_removed(stag
 )
 async def test_what_was_not_made_is_not_bought_later(stage: Stage, fault: Fault) -> None:
     stage.novita.faults.add("create", fault)
-    await stage.start()
+    await stage.start(settings=IMPATIENT)
     await stage.create()
     await stage.told("my-train", "instance.failed")
     assert "UNCONFIRMED" in stage.notices("my-train", "instance.failed")[0].words
@@ -112,15 +115,16 @@ async def test_what_was_not_made_is_not_bought_later(stage: Stage, fault: Fault)
     assert (stage.created(), stage.cloud.instances(), stage.cloud.removed_instances()) == (1, [], [])
 
 
+@pytest.mark.slow
 async def test_time_in_which_novita_cannot_be_listed_is_no_evidence(stage: Stage) -> None:
     """The GPU appears after the outage, later than a create is waited for, were the outage counted."""
-    await stage.start()
+    await stage.start(timings={"unconfirmed_after": 3.0})
     await stage.novita.journal.wait_for("list", 2, timeout=20)
     stage.novita.faults.add("create", LateEffect(seconds(5.0), code=500))
     broken = stage.novita.faults.add("list", Status(500), times=None)
     await stage.create()
     await stage.until(lambda: "Novita has not been answering" in "".join(m.words for m in stage.cards()))
-    await stage.until(lambda: len(stage.service.logged("list_failed")) > 18)
+    await stage.until(lambda: len(stage.service.logged("list_failed")) > 15)
     stage.novita.faults.remove(broken)
     await stage.told("my-train", "instance.ready")
     await stage.until(lambda: stage.states() == ["Creating", "Starting", "Running"])
@@ -145,6 +149,7 @@ async def test_a_definite_no_that_may_pass_is_asked_again(stage: Stage, fault: F
     assert len(stage.gpus()) == 1
 
 
+@pytest.mark.slow
 async def test_a_definite_no_for_good_is_told_with_its_reason(stage: Stage) -> None:
     stage.cloud.set_balance_empty()
     await stage.start()
@@ -188,7 +193,7 @@ LOST = {
 async def test_lost_answers_to_the_other_verbs_end_where_they_were_meant_to(
     stage: Stage, fault: Fault
 ) -> None:
-    await stage.start()
+    await stage.start(settings=IMPATIENT)
     await stage.running()
     for verb in ("stop", "start", "restart", "delete"):
         stage.novita.faults.add(verb, fault)

@@ -24,7 +24,7 @@ def acked(reply: Reply) -> Reply:
     return reply
 
 
-@pytest.mark.parametrize("http_mode", [SOCKET, HTTP])
+@pytest.mark.parametrize("http_mode", [SOCKET, pytest.param(True, id="http", marks=pytest.mark.slow)])
 async def test_the_program_creates_follows_tells_and_ends_on_sigterm(stage: Stage, http_mode: bool) -> None:
     program = await stage.program(http_mode=http_mode)
     reply = acked(await stage.create())

@@ -67,7 +67,7 @@ async def comes_through(stage: Stage, coming: str) -> None:
     [pytest.param(f, id=name, marks=() if name in QUICK else slow) for name, f in OUTAGES.items()],
 )
 async def test_an_outage_makes_wait_and_nothing_else(stage: Stage, fault: Fault | None) -> None:
-    await stage.start()
+    await stage.start(settings={"api_timeout": 1.0} if isinstance(fault, Hang) else {})
     coming = await one_runs_and_one_is_under_way(stage)
     async with outage(stage, fault):
         await stage.until(lambda: WAITING in stage.cards("coming")[0].words)
@@ -99,6 +99,7 @@ async def test_a_list_that_shows_nothing_means_nothing(stage: Stage, answer: str
     await comes_through(stage, coming)
 
 
+@slow
 async def test_wishes_of_an_outage_are_carried_out_after_it(stage: Stage) -> None:
     await stage.start()
     await stage.running("first")
@@ -111,6 +112,7 @@ async def test_wishes_of_an_outage_are_carried_out_after_it(stage: Stage) -> Non
     assert (stage.created(), len(stage.gpus()), stage.novita.journal.count("stop")) == (2, 2, 1)
 
 
+@slow
 async def test_the_service_starts_while_novita_is_down(stage: Stage) -> None:
     await stage.novita.refuse()
     await stage.start()

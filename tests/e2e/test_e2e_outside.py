@@ -41,6 +41,7 @@ async def test_stopped_in_the_console_is_told_and_started_there_too(stage: Stage
     assert (stage.created(), stage.novita.journal.count("start")) == (1, 0)
 
 
+@slow
 async def test_a_reclaim_is_announced_and_told(stage: Stage) -> None:
     await stage.start()
     await stage.running()
@@ -69,6 +70,7 @@ async def test_a_reclaim_without_a_word_is_told_as_one(stage: Stage) -> None:
     await left_at_that(stage)
 
 
+@slow
 async def test_deleted_in_the_console_is_told_with_its_reason(stage: Stage) -> None:
     await stage.start()
     await stage.running()

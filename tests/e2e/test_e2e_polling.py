@@ -20,7 +20,9 @@ SLOW_TO_RUN = replace(BRISK, pulling_min=timedelta(hours=1), pulling_max=timedel
 BODY = {"productName": "RTX 4090 24GB", "templateId": "pytorch-jupyter"}
 
 
-@pytest.fixture(params=[100, 40], ids=["one-page", "pages-of-40"])
+@pytest.fixture(
+    params=[pytest.param(100, id="one-page"), pytest.param(40, id="pages-of-40", marks=pytest.mark.slow)]
+)
 async def patient(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Stage]:
     """Nothing runs before it is told to; a list has this many rows a page at most."""
     async with staged(nursery, tmp_path, timeline=SLOW_TO_RUN, page_cap=request.param) as stage:
@@ -49,7 +51,8 @@ async def test_following_a_hundred_costs_the_pages_of_one_list(
     await patient.until(
         lambda: len({h.body["instanceId"] for h in patient.receiver.of("instance.ready")}) == MANY, 60
     )
-    assert patient.novita.journal.count("get") == MANY
+    # One each; where a list came in between, what the get said is asked once more.
+    assert MANY <= patient.novita.journal.count("get") <= 1.2 * MANY
     assert patient.created() == 0  # since the journal was cleared
     assert len(patient.receiver.tried) == MANY
 

@@ -37,7 +37,7 @@ async def under_way(stage: Stage) -> str:
         pytest.param(HttpStatus(503), 3, id="503", marks=slow),
         pytest.param(ErrorCode("internal_error"), 3, id="internal_error", marks=slow),
         pytest.param(ErrorCode("fatal_error"), 3, id="fatal_error", marks=slow),
-        pytest.param(RateLimited(timedelta(seconds=1)), 2, id="429"),
+        pytest.param(RateLimited(timedelta(seconds=1)), 2, id="429", marks=slow),
         pytest.param(CloseConnection(), 3, id="closed", marks=slow),
         pytest.param(Hang(), 1, id="hang", marks=slow),
     ],
@@ -57,6 +57,7 @@ async def test_a_notice_that_slack_does_not_take_arrives_once_and_later(
     await stage.until(lambda: stage.states()[-1] == "Running")
 
 
+@slow
 async def test_a_notice_whose_answer_is_lost_is_told_again_rather_than_never(stage: Stage) -> None:
     await stage.start()
     gpu = await under_way(stage)
@@ -154,6 +155,7 @@ async def test_a_receiver_that_wants_no_more_is_left_alone_until_a_restart(stage
     assert [hook.event for hook in stage.receiver.tried] == ["instance.ready", "instance.started"]
 
 
+@slow
 async def test_what_is_not_told_yet_when_the_service_ends_is_told_by_the_next_one(stage: Stage) -> None:
     await stage.receiver.stop()
     await stage.start()
