@@ -60,7 +60,9 @@ class Poller:
         except NovitaError as error:
             await self._failed(began_at, error)
             return
-        self._failing_since = None
+        if self._failing_since is not None:
+            log.info("list_recovered", since=self._failing_since.isoformat())
+            self._failing_since = None
         observed = await self._store.polls.observe(listing, previous=await self._previous(listing, pace))
         await self._remove_strays(observed)
         if observed.changed:
@@ -85,8 +87,9 @@ class Poller:
         return self._clock() - self._polled_at >= pause * 0.9
 
     async def _failed(self, began_at: datetime, error: NovitaError) -> None:
-        self._failing_since = self._failing_since or began_at
-        log.info("list_failed", why=str(error), since=self._failing_since.isoformat())
+        if self._failing_since is None:
+            self._failing_since = began_at
+            log.warning("list_failing", why=str(error))
         if self._clock() - self._failing_since < self._timings.delayed_after:
             await self._store.polls.broken()
         elif await self._store.polls.delay(self._failing_since):

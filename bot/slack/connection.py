@@ -126,13 +126,9 @@ class SocketModeSupervisor:
 
 
 async def _hang_up(line: _Line) -> None:
-    client = line.handler.client
     line.connecting.cancel()
     await asyncio.gather(line.connecting, return_exceptions=True)
-    await client.close()  # type: ignore[no-untyped-call]
-    # The SDK cancels these and does not wait for their end.
-    loops = (client.message_processor, client.current_session_monitor, client.message_receiver)
-    await asyncio.gather(*(loop for loop in loops if loop is not None), return_exceptions=True)
+    await line.handler.client.close()  # type: ignore[no-untyped-call]
 
 
 def _quiet_logger() -> logging.Logger:

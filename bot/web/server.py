@@ -133,7 +133,7 @@ def _bound(addresses: list[tuple[socket.AddressFamily, _Address]]) -> list[socke
 
 def _socket(family: socket.AddressFamily, address: _Address) -> socket.socket:
     with ExitStack() as opened:
-        made = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        made = opened.enter_context(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP))
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family is socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -99,7 +99,7 @@ NEVER_REPEATED = {
     ("store.instances.not_made", When.DURING),
 }
 """A create was begun and nothing of it is known: nobody can tell it from one that was made."""
-QUICK = {"store.instances.begin", "store.instances.bind", "store.deliveries.settle_delivered"}
+QUICK = {"store.instances.begin", "store.deliveries.settle_delivered"}
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ async def test_it_dies_with_a_call_on_the_wire(
     ("fault", "outcome"),
     [
         pytest.param(Hang(after_effect=True), scenes.READY, id="done"),
-        pytest.param(Slow(3.0), scenes.READY, id="done-when-the-next-life-looks-already"),
+        pytest.param(Slow(3.0), scenes.READY, id="done-when-the-next-life-looks-already", marks=slow),
         pytest.param(Hang(), scenes.UNCONFIRMED, id="not-done", marks=slow),
     ],
 )
@@ -254,6 +254,8 @@ async def test_a_webhook_that_was_taken_as_it_died_comes_again_with_its_id(stage
     assert len(stage.receiver.tried) == 2
 
 
+SHORT_LEASES = {"lease": 1.2, "renew_every": 0.3}
+"""What the dead one held is free again so soon."""
 Outcomes = Collection[Outcome | None]
 
 
@@ -333,7 +335,7 @@ class Lives:
 
     async def _start(self, **fuse: Any) -> None:
         scene = self._scene
-        await self._stage.start(settings=scene.settings, timings=scene.timings, **fuse)
+        await self._stage.start(settings=scene.settings, timings={**SHORT_LEASES, **scene.timings}, **fuse)
 
     async def _prepared(self) -> str:
         name = f"n{len(self._outcomes)}"

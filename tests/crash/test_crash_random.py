@@ -30,7 +30,7 @@ CREATES: tuple[Fault | None, ...] = (
     InvisibleFor(timedelta(seconds=0.6)),
 )
 """Each makes a GPU, sooner or later; none takes longer than a create that is not shown is waited for."""
-WINDOW = {"unconfirmed_after": 4.0}
+WINDOW = {"unconfirmed_after": 4.0, "lease": 1.2, "renew_every": 0.3}
 LIFE = [
     (CREATE, "ready", "running"),
     ("/gpu stop {}", "stopped", "stopped"),

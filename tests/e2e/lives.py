@@ -10,11 +10,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tests.crash.service import Orders
 
@@ -106,6 +106,23 @@ class Service:
 
 class Nursery:
     """The process that services are forked from; see `tests.crash.service`."""
+
+    _one: ClassVar[Nursery | None] = None
+    _users: ClassVar[int] = 0
+
+    @classmethod
+    @contextmanager
+    def shared(cls) -> Iterator[Nursery]:
+        """One for all who have it at the same time."""
+        cls._one = cls._one or cls()
+        cls._users += 1
+        try:
+            yield cls._one
+        finally:
+            cls._users -= 1
+            if not cls._users:
+                cls._one.close()
+                cls._one = None
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="gpu-bot-"))

@@ -13,9 +13,8 @@ from tests.e2e.stage import Stage, staged
 
 @pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
+    with Nursery.shared() as nursery:
+        yield nursery
 
 
 @pytest.fixture

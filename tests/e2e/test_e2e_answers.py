@@ -50,6 +50,10 @@ def whispered(person: Person, channel: str = GPU) -> list[Message]:
     return [m for m in person.sees(channel) if m.is_ephemeral]
 
 
+def told_alone(person: Person, words: str, channel: str = GPU) -> list[Message]:
+    return [m for m in whispered(person, channel) if words in m.words]
+
+
 async def test_a_mistake_of_any_verb_says_what_to_type_and_does_nothing(stage: Stage) -> None:
     await stage.start()
     unhelpful = {}
@@ -81,7 +85,7 @@ async def test_a_verb_that_the_state_forbids_names_the_one_that_fits(stage: Stag
     restart = await stage.ada.command("/gpu restart my-train", channel=GPU)
     assert "/gpu start my-train" in restart.words
     await stage.ada.command("/gpu ssh my-train", channel=GPU)
-    await stage.until(lambda: "/gpu start my-train" in whispered(stage.ada)[-1].words)
+    await stage.until(lambda: told_alone(stage.ada, "nothing to connect to"))
     assert stage.created() == 1
 
 
@@ -93,7 +97,7 @@ async def test_who_may_what(stage: Stage) -> None:
             assert "Guests and people of other workspaces" in refused.words
         stage.slack.person(outsider).reload()
         await stage.slack.person(outsider).command("/gpu create", channel=GPU)
-        await stage.until(lambda: "Guests" in whispered(stage.slack.person(outsider))[-1].words)
+        await stage.until(lambda: told_alone(stage.slack.person(outsider), "Guests"))
         assert stage.slack.person(outsider).view is None
     assert stage.created() == 0
     await stage.running()
@@ -101,7 +105,7 @@ async def test_who_may_what(stage: Stage) -> None:
         refused = await stage.ben.command(f"/gpu {verb} my-train", channel=GPU)
         assert "Only <@U0ADA> or an administrator" in refused.words
     await stage.ben.press(stage.cards()[0], "Stop")
-    await stage.until(lambda: any("Only <@U0ADA>" in m.words for m in whispered(stage.ben)))
+    await stage.until(lambda: told_alone(stage.ben, "Only <@U0ADA>"))
     assert stage.novita.journal.count("stop") == 0
     assert (await stage.cleo.command("/gpu stop my-train", channel=GPU)).ok
     await stage.told("my-train", "instance.stopped")
@@ -138,7 +142,7 @@ async def test_a_double_press_acts_once(stage: Stage) -> None:
     (card,) = stage.cards()
     await asyncio.gather(stage.ada.press(card, "Stop"), stage.ada.press(card, "Stop"))
     await stage.told("my-train", "instance.stopped")
-    await stage.until(lambda: any("Nothing to do" in m.words for m in whispered(stage.ada)))
+    await stage.until(lambda: told_alone(stage.ada, "already. Nothing to do"))
     assert stage.novita.journal.count("stop") == 1
     assert len(stage.notices("my-train", "instance.stopped")) == 1
 
@@ -159,7 +163,7 @@ async def test_where_the_bot_is_not_it_says_how_to_invite_it_and_writes_directly
     await stage.start()
     assert (await stage.ada.command(CREATE.format("my-train"), channel=channel)).ok
     invite = f"/invite <@{stage.workspace.app.user_id}>"
-    await stage.until(lambda: any(invite in m.words for m in whispered(stage.ada, channel)))
+    await stage.until(lambda: told_alone(stage.ada, invite, channel))
     direct = stage.ada.direct_channel
     await stage.until(lambda: stage.notices("my-train", "instance.ready", direct))
     await stage.until(lambda: "Running" in stage.cards(channel=direct)[0].text)
@@ -169,7 +173,7 @@ async def test_where_the_bot_is_not_it_says_how_to_invite_it_and_writes_directly
     assert stage.messages(channel) == []
     await stage.ada.press(card, "Stop")
     await stage.until(lambda: stage.notices("my-train", "instance.stopped", direct))
-    assert sum(invite in m.words for m in whispered(stage.ada, channel)) == 1
+    assert len(told_alone(stage.ada, invite, channel)) == 1
 
 
 async def test_the_form_shows_what_is_wrong_and_creates_what_is_right(stage: Stage) -> None:

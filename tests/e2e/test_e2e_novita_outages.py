@@ -25,7 +25,6 @@ OUTAGES: dict[str, Fault | None] = {
     "404": Status(404),
 }
 """Of every call."""
-QUICK = {"500"}
 
 
 @asynccontextmanager
@@ -62,10 +61,8 @@ async def comes_through(stage: Stage, coming: str) -> None:
     assert (stage.created(), stage.novita.journal.count("start"), len(stage.gpus())) == (2, 0, 2)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [pytest.param(f, id=name, marks=() if name in QUICK else slow) for name, f in OUTAGES.items()],
-)
+@slow
+@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES.keys())
 async def test_an_outage_makes_wait_and_nothing_else(stage: Stage, fault: Fault | None) -> None:
     await stage.start(settings={"api_timeout": 1.0} if isinstance(fault, Hang) else {})
     coming = await one_runs_and_one_is_under_way(stage)

@@ -34,7 +34,7 @@ async def test_following_a_hundred_costs_the_pages_of_one_list(
 ) -> None:
     pages = -(-MANY // request.node.callspec.params["patient"])
     patient.cloud.set_capacity(gpus=None)
-    service = await patient.start(RATE_LIMIT_MAX_REQUESTS="1000000")
+    service = await patient.start(settings={"api_timeout": 30.0}, RATE_LIMIT_MAX_REQUESTS="1000000")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", timeout=30) as rest:
         posts = (rest.post("/api/instances", json={**BODY, "name": f"n{i}"}) for i in range(MANY))
         assert {answer.status_code for answer in await asyncio.gather(*posts)} == {201}
@@ -82,6 +82,7 @@ async def test_it_is_told_within_one_pass_and_a_probe(stage: Stage) -> None:
     assert max(lags) < 1.1 * fast + slack
 
 
+@pytest.mark.slow
 async def test_it_is_asked_seldom_where_nothing_is_under_way(stage: Stage) -> None:
     await stage.start(timings={"slow_poll": 1.5, "acted_recently": 0.5})
     await stage.running()
