@@ -93,3 +93,25 @@ async def test_a_job_that_no_longer_runs_is_unhealthy_since_it_should_have():
     clock.advance(91)
     assert jobs.unhealthy_since() == due_by
     jobs.stop()
+
+
+async def test_one_that_never_started_stops_and_knows_of_no_failure():
+    jobs = Jobs(clock=now)
+    jobs.stop()
+    assert jobs.failing_since("work") is None
+
+
+async def test_a_job_that_fails_is_failing_until_it_does_not():
+    clock, work, jobs = Clock(now()), Work(), Jobs(clock=now)
+    work.error = ZeroDivisionError()
+    jobs.start([Job(name="work", every=seconds(0.05), work=work)])
+    await work.run_again()
+    await work.run_again()
+    failing_since = jobs.failing_since("work")
+    assert failing_since is not None
+    assert failing_since >= clock.now
+    work.error = None
+    await work.run_again()
+    await work.run_again()
+    assert jobs.failing_since("work") is None
+    jobs.stop()

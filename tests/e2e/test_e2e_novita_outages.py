@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -71,8 +72,7 @@ async def test_an_outage_makes_wait_and_nothing_else(stage: Stage, fault: Fault 
         assert stage.states("steady") == ["Creating", "Starting", "Running"]
         listed = await stage.ada.command("/gpu list", channel=GPU)
         assert "steady" in listed.words
-        failures = len(stage.service.logged("list_failed"))
-        await stage.until(lambda: len(stage.service.logged("list_failed")) >= failures + 5)
+        await asyncio.sleep(1.5)  # it lasts on, over several passes
     await comes_through(stage, coming)
     assert WAITING not in stage.cards("coming")[0].words
 
