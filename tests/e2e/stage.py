@@ -90,10 +90,6 @@ BRISK = Timeline(
 T = TypeVar("T")
 
 
-def seconds_of(count: float) -> timedelta:
-    return timedelta(seconds=count)
-
-
 def utc_now() -> datetime:
     return datetime.now(UTC)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.sandbox.novita.faults import Slow
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.replies import Reply
 from tests.e2e.stage import GPU, Stage
@@ -148,3 +149,17 @@ def public(stage: Stage) -> dict[str, str]:
         "log": "\n".join(stage.service.lines),
         "database": kept.decode(errors="replace"),
     }
+
+
+@pytest.mark.slow
+async def test_sigterm_lets_a_create_on_the_wire_come_to_its_end(stage: Stage) -> None:
+    """Its answer is written down, so that the next life has nothing to wonder about."""
+    stage.novita.faults.add("create", Slow(1.0))
+    await stage.start()
+    await stage.create()
+    await stage.novita.journal.wait_for("create")
+    await ends_well(stage)
+    assert stage.service.logged("create_accepted")
+    await stage.start()
+    await stage.told("my-train", "instance.ready")
+    assert (stage.created(), len(stage.gpus())) == (1, 1)
