@@ -46,17 +46,21 @@ contracts: $(VENV)/.dev ## import-linter: who may import whom
 
 test: $(VENV)/.dev ## the quick tests
 	@echo "== test"
-	@$(PYTEST) -n 2 --dist loadfile -m "not slow" $(ARGS)
+	@$(PYTEST) -n 2 --dist loadfile -m "not slow and not soak" $(ARGS)
 
-test-slow: $(VENV)/.dev ## PostgreSQL, the container's install steps, long crash and fault runs
+test-slow: $(VENV)/.dev ## PostgreSQL, the container's install steps, the demo at length
 	@echo "== test-slow"
 	@$(PYTEST) -m slow --override-ini=faulthandler_timeout=480 $(ARGS)
 
 # In process only: what a service of its own does, nobody counts. Apart from `test`, since counting takes as long again.
+test-soak: $(VENV)/.dev ## every crash point and fault, many seeds (some fifteen minutes)
+	@echo "== test-soak"
+	@$(PYTEST) -m soak --override-ini=faulthandler_timeout=480 $(ARGS)
+
 coverage: $(VENV)/.dev ## branch coverage of the quick tests
 	@echo "== coverage"
 	@rm -f .coverage .coverage.*
-	@$(PYTEST) -n 2 --dist loadfile -m "not slow" --ignore tests/e2e --ignore tests/crash \
+	@$(PYTEST) -n 2 --dist loadfile -m "not slow and not soak" --ignore tests/e2e --ignore tests/crash \
 		--cov --cov-report= --cov-fail-under=0 $(ARGS)
 	@$(PY) -m coverage report
 	@$(PY) -m coverage report --include="$(WHOLLY_COVERED)" --fail-under=100 --precision=2
@@ -110,4 +114,4 @@ own-package:
 	@echo "Compiling ..."
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m compileall -qq -j 0 $(VENV)/lib bot storage || true
 
-.PHONY: help demo run check lint types contracts test test-slow coverage format lock clean own-package
+.PHONY: help demo run check lint types contracts test test-slow test-soak coverage format lock clean own-package

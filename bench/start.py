@@ -81,7 +81,8 @@ async def main(runs: int) -> None:
             found = [await one_start(novita, slack, Path(folder)) for _ in range(runs + 1)][1:]
     times, sizes = zip(*found, strict=True)
     print(
-        f"{runs} starts, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}"
+        f"{runs} starts, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+        f"Python {sys.version.split()[0]}"
     )
     print(f"to /health 200: {min(times):.2f} to {max(times):.2f} s, median {statistics.median(times):.2f} s")
     print(f"resident: {min(sizes)} to {max(sizes)} MB, median {statistics.median(sizes):.0f} MB")

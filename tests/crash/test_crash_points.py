@@ -28,7 +28,7 @@ from tests.crash.scenes import Deed, Scene, nothing
 from tests.e2e.lives import Nursery
 from tests.e2e.stage import GPU, PATIENCE, Stage, staged
 
-slow = pytest.mark.slow
+slow = pytest.mark.soak
 
 STORE = {
     "store.instances.add": scenes.CREATE_IT,

@@ -108,7 +108,7 @@ class Chance:
         return False
 
 
-@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.soak)])
 async def test_a_create_survives_any_death(stage: Stage, seed: int) -> None:
     chance = Chance(stage, seed)
     chance.disturb()
@@ -116,7 +116,7 @@ async def test_a_create_survives_any_death(stage: Stage, seed: int) -> None:
     await chance.live("my-train", 1)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(100, 106))
 async def test_a_whole_life_survives_deaths(stage: Stage, seed: int) -> None:
     chance = Chance(stage, seed)
@@ -125,7 +125,7 @@ async def test_a_whole_life_survives_deaths(stage: Stage, seed: int) -> None:
     await chance.live("my-train", len(LIFE))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(200, 202))
 async def test_many_at_once_survive_deaths(stage: Stage, seed: int) -> None:
     names = [f"n{number}" for number in range(6)]

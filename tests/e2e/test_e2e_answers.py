@@ -72,7 +72,7 @@ async def test_a_mistake_of_any_verb_says_what_to_type_and_does_nothing(stage: S
     assert sum(stage.novita.journal.count(verb) for verb in changes) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_verb_that_the_state_forbids_names_the_one_that_fits(stage: Stage) -> None:
     await stage.start()
     await stage.running()
@@ -135,7 +135,7 @@ async def test_what_slack_delivers_twice_acts_once(stage: Stage) -> None:
     await stage.until(lambda: stage.states()[-1] == "Running")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_double_press_acts_once(stage: Stage) -> None:
     await stage.start()
     await stage.running()
@@ -147,7 +147,7 @@ async def test_a_double_press_acts_once(stage: Stage) -> None:
     assert len(stage.notices("my-train", "instance.stopped")) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_two_creates_of_one_name_at_once_make_one(stage: Stage) -> None:
     await stage.start()
     replies = await asyncio.gather(stage.create(), stage.create(who=stage.ben))
@@ -156,7 +156,7 @@ async def test_two_creates_of_one_name_at_once_make_one(stage: Stage) -> None:
     assert stage.created() == 1
 
 
-@pytest.mark.parametrize("channel", ["C0RANDOM", pytest.param("C0SECRET", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("channel", ["C0RANDOM", pytest.param("C0SECRET", marks=pytest.mark.soak)])
 async def test_where_the_bot_is_not_it_says_how_to_invite_it_and_writes_directly(
     stage: Stage, channel: str
 ) -> None:
@@ -198,7 +198,7 @@ async def test_the_form_shows_what_is_wrong_and_creates_what_is_right(stage: Sta
     assert stage.created() == 1
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_gpu_without_a_template_opens_the_form_filled(stage: Stage) -> None:
     await stage.start()
     await stage.ada.command("/gpu create 4090:2 my-train --spot", channel=GPU)

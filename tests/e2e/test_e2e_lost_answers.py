@@ -20,7 +20,7 @@ from bot.sandbox.novita.faults import (
 )
 from tests.e2e.stage import GPU, Stage
 
-slow = pytest.mark.slow
+slow = pytest.mark.soak
 IMPATIENT = {"api_timeout": 1.0}
 """Where an answer does not come at all."""
 
@@ -72,7 +72,7 @@ async def test_where_one_offer_is_sold_out_the_next_one_is_bought_once(stage: St
     assert "CN-HK-01" in stage.cards()[0].text
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_where_all_is_sold_out_it_fails_and_says_so(stage: Stage) -> None:
     await stage.start()
     await stage.novita.journal.wait_for("products", 2, over=True)
@@ -102,7 +102,7 @@ async def test_a_create_that_never_shows_is_given_up_and_a_late_one_removed(stag
     assert [hook.event for hook in stage.receiver.received] == ["instance.failed"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "fault", [Status(500), Status(502), Hang(), Drop(), Status(409), Status(408)], ids=repr
 )
@@ -116,7 +116,7 @@ async def test_what_was_not_made_is_not_bought_later(stage: Stage, fault: Fault)
     assert (stage.created(), stage.cloud.instances(), stage.cloud.removed_instances()) == (1, [], [])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_time_in_which_novita_cannot_be_listed_is_no_evidence(stage: Stage) -> None:
     """The GPU appears after the outage, later than a create is waited for, were the outage counted."""
     await stage.start(timings={"unconfirmed_after": 3.0})
@@ -141,7 +141,7 @@ async def test_time_in_which_novita_cannot_be_listed_is_no_evidence(stage: Stage
         ),
     ],
 )
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_definite_no_that_may_pass_is_asked_again(stage: Stage, fault: Fault) -> None:
     stage.novita.faults.add("create", fault)
     await stage.start()
@@ -150,7 +150,7 @@ async def test_a_definite_no_that_may_pass_is_asked_again(stage: Stage, fault: F
     assert len(stage.gpus()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_definite_no_for_good_is_told_with_its_reason(stage: Stage) -> None:
     stage.cloud.set_balance_empty()
     await stage.start()
@@ -165,7 +165,7 @@ async def test_a_definite_no_for_good_is_told_with_its_reason(stage: Stage) -> N
 @pytest.mark.parametrize(
     "fault", [Drop(after_effect=True), LateEffect(seconds(0.7))], ids=["dropped", "late"]
 )
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_create_that_is_deleted_while_unknown_leaves_nothing(stage: Stage, fault: Fault) -> None:
     stage.novita.faults.add("create", fault)
     await stage.start(timings={"unconfirmed_after": 6.0})
@@ -189,7 +189,7 @@ LOST = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
 async def test_lost_answers_to_the_other_verbs_end_where_they_were_meant_to(
     stage: Stage, fault: Fault

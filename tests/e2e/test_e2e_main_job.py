@@ -25,7 +25,7 @@ def acked(reply: Reply) -> Reply:
     return reply
 
 
-@pytest.mark.parametrize("http_mode", [SOCKET, pytest.param(True, id="http", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("http_mode", [SOCKET, pytest.param(True, id="http", marks=pytest.mark.soak)])
 async def test_the_program_creates_follows_tells_and_ends_on_sigterm(stage: Stage, http_mode: bool) -> None:
     program = await stage.program(http_mode=http_mode)
     reply = acked(await stage.create())
@@ -46,7 +46,7 @@ async def test_the_program_creates_follows_tells_and_ends_on_sigterm(stage: Stag
     assert await program.over(5) == 0
 
 
-@pytest.mark.parametrize("http_mode", [SOCKET, pytest.param(True, id="http", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("http_mode", [SOCKET, pytest.param(True, id="http", marks=pytest.mark.soak)])
 async def test_every_verb_by_command(stage: Stage, http_mode: bool) -> None:
     await stage.start(http_mode=http_mode)
     acked(await stage.create())
@@ -73,7 +73,7 @@ async def asked(stage: Stage, verb: str, event: str, states: list[str], *, times
     await stage.until(lambda: stage.states() == before + states)
 
 
-@pytest.mark.parametrize("http_mode", [pytest.param(False, id="socket", marks=pytest.mark.slow), HTTP])
+@pytest.mark.parametrize("http_mode", [pytest.param(False, id="socket", marks=pytest.mark.soak), HTTP])
 async def test_every_button(stage: Stage, http_mode: bool) -> None:
     await stage.start(http_mode=http_mode)
     await stage.running()
@@ -151,7 +151,7 @@ def public(stage: Stage) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_sigterm_lets_a_create_on_the_wire_come_to_its_end(stage: Stage) -> None:
     """Its answer is written down, so that the next life has nothing to wonder about."""
     stage.novita.faults.add("create", Slow(1.0))

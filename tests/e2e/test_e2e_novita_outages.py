@@ -11,7 +11,7 @@ import pytest
 from bot.sandbox.novita.faults import Body, Drop, Fault, Hang, RateLimited, Status
 from tests.e2e.stage import GPU, Stage
 
-slow = pytest.mark.slow
+slow = pytest.mark.soak
 WAITING = "Novita has not been answering since"
 OUTAGES: dict[str, Fault | None] = {
     "refused": None,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.stage import GPU, Stage
 
-slow = pytest.mark.slow
+slow = pytest.mark.soak
 
 
 async def left_at_that(stage: Stage) -> None:

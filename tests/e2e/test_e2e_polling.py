@@ -21,7 +21,7 @@ BODY = {"productName": "RTX 4090 24GB", "templateId": "pytorch-jupyter"}
 
 
 @pytest.fixture(
-    params=[pytest.param(100, id="one-page"), pytest.param(40, id="pages-of-40", marks=pytest.mark.slow)]
+    params=[pytest.param(100, id="one-page"), pytest.param(40, id="pages-of-40", marks=pytest.mark.soak)]
 )
 async def patient(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Stage]:
     """Nothing runs before it is told to; a list has this many rows a page at most."""
@@ -41,7 +41,7 @@ async def test_following_a_hundred_costs_the_pages_of_one_list(
     assert max(asked.values()) - min(asked.values()) <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_a_hundred_that_run_at_once_cost_one_get_each(patient: Stage) -> None:
     await a_hundred_under_way(patient, 3)
     for gpu in patient.gpus():
@@ -87,7 +87,7 @@ async def test_it_is_told_within_one_pass_and_a_probe(stage: Stage) -> None:
     assert max(lags) < 1.1 * fast + slack
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_it_is_asked_seldom_where_nothing_is_under_way(stage: Stage) -> None:
     await stage.start(timings={"slow_poll": 1.5, "acted_recently": 0.5})
     await stage.running()

@@ -17,7 +17,7 @@ from bot.sandbox.slack.faults import (
 )
 from tests.e2e.stage import GPU, Stage
 
-slow = pytest.mark.slow
+slow = pytest.mark.soak
 
 
 async def under_way(stage: Stage) -> str:
