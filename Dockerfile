@@ -4,7 +4,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 WORKDIR /src
 COPY requirements.txt requirements-build.txt ./
 RUN python -m venv /opt/gpu-bot \
-    && /opt/gpu-bot/bin/python -m pip install --quiet --no-compile --require-hashes \
+    && /opt/gpu-bot/bin/python -m pip install --quiet --no-compile --no-deps --require-hashes \
         -r requirements.txt -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot

@@ -135,6 +135,7 @@ class _Service:
         """What is under way ends; nothing new is begun, since the jobs are stopped by then."""
         within = self._timings.stop_within
         await asyncio.gather(self._reconciler.workers.drain(within), self._deliveries.drain(within))
+        await self._poller.release()
 
     def no_longer_ready(self) -> None:
         self.health.stopping = True

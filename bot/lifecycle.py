@@ -261,7 +261,8 @@ def _ask(i: Instance, verb: Wish, m: Moment) -> Step:
     if i.underway or i.called_at is None:
         return Wait()
     again_at = i.called_at + m.timings.repeat_after
-    return Wait(until=again_at) if m.now < again_at else Change(verb=verb)
+    seen_since = m.listed_at is not None and m.listed_at >= again_at  # else it may act on it, unseen
+    return Change(verb=verb) if seen_since else Wait(until=max(again_at, m.now + m.timings.look_every))
 
 
 def _not_before_retry(i: Instance, m: Moment) -> Step | None:

@@ -53,6 +53,10 @@ class Poller:
         await self.poll(pace)
         return True
 
+    async def release(self) -> None:
+        """At the end of the service: whoever follows need not wait until the lease lapses."""
+        await self._store.leases.release("poll", self._owner)
+
     async def poll(self, pace: Pace) -> None:
         self._polled_at = began_at = self._clock()
         try:

@@ -57,8 +57,8 @@ class Chance:
         print(f"seed {seed}")
 
     async def die(self) -> None:
-        """At some moment of the next one and a half seconds."""
-        await asyncio.sleep(self._rng.uniform(0, 1.5))
+        """At some moment of the next second and a bit."""
+        await asyncio.sleep(self._rng.uniform(0, 1.2))
         self._stage.service.kill()
         assert await self._stage.service.over(PATIENCE) == -9
         self._begun |= self._aftermath.note_death()
@@ -71,7 +71,7 @@ class Chance:
         await self._stage.slack.redeliver(reply.envelope_id, new_envelope=True)
 
     async def die_some_times(self) -> None:
-        for _ in range(self._rng.randint(1, 3)):
+        for _ in range(self._rng.randint(1, 2)):
             await self.die()
             await self._stage.start(timings=WINDOW)
 

@@ -38,7 +38,7 @@ def seconds(count: float) -> timedelta:
         pytest.param(LateStatus(500), id="accepted-then-500", marks=slow),
         pytest.param(Body("<html>", "text/html", after_effect=True), id="accepted-then-html", marks=slow),
         pytest.param(Body("{}", after_effect=True), id="accepted-without-an-id", marks=slow),
-        pytest.param(LateEffect(seconds(0.7)), id="504-and-made-later"),
+        pytest.param(LateEffect(seconds(0.7)), id="504-and-made-later", marks=slow),
         pytest.param(LateEffect(seconds(0.7), code=None), id="dropped-and-made-later", marks=slow),
         pytest.param(InvisibleFor(seconds(0.4)), id="made-and-shown-later", marks=slow),
         pytest.param(InvisibleFor(seconds(2.5)), id="made-and-shown-much-later", marks=slow),
@@ -55,7 +55,7 @@ async def test_a_create_whose_answer_is_lost_is_found_and_never_repeated(stage: 
     assert [hook.event for hook in stage.receiver.received] == ["instance.ready"]
 
 
-async def nothing_more_happens(stage: Stage, lists: int = 5) -> None:
+async def nothing_more_happens(stage: Stage, lists: int = 3) -> None:
     """Over some more passes of the poll, each of which could have changed something."""
     seen = stage.novita.journal.count("list")
     await stage.novita.journal.wait_for("list", seen + lists, timeout=20)
@@ -85,7 +85,7 @@ async def test_where_all_is_sold_out_it_fails_and_says_so(stage: Stage) -> None:
 
 
 async def test_a_create_that_never_shows_is_given_up_and_a_late_one_removed(stage: Stage) -> None:
-    stage.novita.faults.add("create", LateEffect(seconds(4.0), code=500))
+    stage.novita.faults.add("create", LateEffect(seconds(3.0), code=500))
     await stage.start()
     await stage.create()
     await stage.told("my-train", "instance.failed")

@@ -91,7 +91,7 @@ async def test_a_list_that_shows_nothing_means_nothing(stage: Stage, answer: str
     coming = await one_runs_and_one_is_under_way(stage)
     rule = stage.novita.faults.add("list", Body(answer), times=None)
     seen = stage.novita.journal.count("list")
-    await stage.novita.journal.wait_for("list", seen + 12, timeout=20)
+    await stage.novita.journal.wait_for("list", seen + 8, timeout=20)
     stage.novita.faults.remove(rule)
     await comes_through(stage, coming)
 

@@ -88,6 +88,17 @@ async def test_it_is_told_within_one_pass_and_a_probe(stage: Stage) -> None:
 
 
 @pytest.mark.soak
+async def test_who_follows_a_service_that_ended_polls_at_once(stage: Stage) -> None:
+    await stage.start(timings={"lease": 30.0})
+    await stage.running()
+    stage.service.terminate()
+    assert await stage.service.over() == 0
+    seen = stage.novita.journal.count("list")
+    await stage.start(timings={"lease": 30.0})
+    await stage.novita.journal.wait_for("list", seen + 2, timeout=10)
+
+
+@pytest.mark.soak
 async def test_it_is_asked_seldom_where_nothing_is_under_way(stage: Stage) -> None:
     await stage.start(timings={"slow_poll": 1.5, "acted_recently": 0.5})
     await stage.running()

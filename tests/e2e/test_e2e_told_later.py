@@ -109,7 +109,7 @@ async def test_when_all_of_slack_is_away_for_a_while_nothing_is_lost(stage: Stag
 
 async def test_a_receiver_that_is_down_gets_all_in_order_and_once(stage: Stage) -> None:
     await stage.receiver.stop()
-    await stage.start(pauses=(0.4, 2.0, 2.0, 2.0))
+    await stage.start(pauses=(0.4, 1.5, 1.5, 1.5))
     await stage.create()
     await stage.until(lambda: stage.notices("my-train", "instance.ready"))
     await stage.ada.command("/gpu stop my-train", channel=GPU)
