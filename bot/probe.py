@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 
+from bot.tls import authorities
 from storage.cloud import Endpoint
 
 _GATEWAY_ERRORS = frozenset({502, 503, 504})
@@ -17,7 +18,9 @@ _GATEWAY_ERRORS = frozenset({502, 503, 504})
 class EndpointProbe:
     def __init__(self, *, timeout: timedelta) -> None:
         seconds = timeout.total_seconds()
-        self._client = httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(
+            timeout=seconds, follow_redirects=False, trust_env=False, verify=authorities()
+        )
 
     async def aclose(self) -> None:
         await self._client.aclose()

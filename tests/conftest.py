@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import gc
 import os
+import ssl
 from collections.abc import Generator
+from functools import cache
 
 import hypothesis
 import pytest
@@ -22,6 +24,9 @@ structlog.configure(
 
 # What a run of thousands of tests has made is garbage seldom enough: looking for it at the usual pace costs a tenth of the time.
 gc.set_threshold(50_000, 20, 50)
+
+# Each client of a test would read all authorities of the world anew, to talk to this machine.
+ssl.create_default_context = cache(ssl.create_default_context)
 
 ALLOWED_SKIPS: dict[str, str] = {}
 """Beginning of a skip's reason -> why a machine that runs everything cannot run that test."""

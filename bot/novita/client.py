@@ -36,6 +36,7 @@ from bot.novita.limits import Limits
 from bot.novita.pages import instances_page, templates_page
 from bot.novita.paging import Page, Pager
 from bot.novita.refusals import error_of, lost, unreadable
+from bot.tls import authorities
 from storage.cloud import BillingMode, Cluster, Details, Listing, Observation, Order, Product, Template
 
 _CHANNELS = ("official", "private")
@@ -258,6 +259,7 @@ def _http_client(
         # short: a create that meets a connection which the server is just closing is ambiguous
         limits=httpx.Limits(max_connections=20, keepalive_expiry=5.0),
         follow_redirects=False,
+        verify=authorities(),
         transport=transport,
         # a proxy from the environment is used, but not towards this machine
         mounts={"all://127.0.0.1": None, "all://localhost": None},

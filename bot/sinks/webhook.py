@@ -16,6 +16,7 @@ from bot.sinks.body import webhook_body
 from bot.sinks.health import Health
 from bot.sinks.signing import Signer
 from bot.sinks.verdicts import Delivered, Gone, Later, Verdict
+from bot.tls import authorities
 from storage.records import Delivery
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
@@ -50,6 +51,7 @@ class WebhookSink:
         self._broken: dict[str, Health] = {}
         self._client = httpx.AsyncClient(
             trust_env=False,
+            verify=authorities(),
             follow_redirects=False,
             timeout=httpx.Timeout(seconds, connect=_CONNECT_TIMEOUT.total_seconds(), pool=None),
             # No common limit: a hundred silent receivers must not use up the room of the others.

@@ -108,7 +108,9 @@ class Chance:
         return False
 
 
-@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.soak)]
+)
 async def test_a_create_survives_any_death(stage: Stage, seed: int) -> None:
     chance = Chance(stage, seed)
     chance.disturb()

@@ -60,6 +60,7 @@ def test_with_nobody_there_it_plays_the_main_job_and_ends(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_script_is_played_to_its_end(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("# A form\n/gpu create 4090\nfill template=pytorch name=a\nwait\nwhat?\nas gus\n/gpu\n")
