@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -11,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bot.web import security
-from bot.web.security import OPEN, Gate
+from bot.web.security import OPEN, Gate, Inbound
 
 KEYS = (SecretStr("first-key"), SecretStr("second-key"))
 
@@ -181,6 +182,8 @@ async def test_every_other_address_needs_a_key(build):
     assert closed == {"/api/instances", "/api/instances/{id}"}
     for path in [*closed, "/nothing", "//health", "/health/", "/HEALTH", "/docs/oauth2-redirect"]:
         for method in ("GET", "POST", "DELETE", "OPTIONS", "HEAD"):
+            # Failures are limited too.
+            rest.now += timedelta(minutes=1)
             assert (await rest.http.request(method, path)).status_code == 401, (method, path)
 
 
@@ -204,7 +207,8 @@ async def test_what_is_not_http_passes_untouched():
     async def app(scope, receive, send):
         passed.append(scope)
 
-    await Gate(app, api_keys=KEYS, exposed=True, clock=lambda: NOW)({"type": "lifespan"}, None, None)
+    inbound = Inbound(api_keys=KEYS, request_size_limit=1)
+    await Gate(app, inbound=inbound, exposed=True, clock=lambda: NOW)({"type": "lifespan"}, None, None)
 
     assert passed == [{"type": "lifespan"}]
 
