@@ -136,6 +136,8 @@ def inbound(settings: Settings) -> Inbound:
         request_size_limit=settings.request_size_limit,
         cors_origin=settings.cors_origin,
         cors_methods=settings.cors_methods,
+        rate_limit_window=settings.rate_limit_window,
+        rate_limit_max_requests=settings.rate_limit_max_requests,
     )
 
 

@@ -22,6 +22,8 @@ from bot.web.health import Health
 from bot.web.instances import InstanceRoutes
 from bot.web.openapi import DescribedApi
 from bot.web.probes import probe_routes
+from bot.web.quotas import HEADERS
+from bot.web.rates import RateLimit
 from bot.web.security import Gate, Inbound
 
 SlackHandler = Callable[[Request], Awaitable[Response]]
@@ -32,6 +34,15 @@ _DESCRIPTION = (
 )
 # Off, whatever the environment says: bodies and traces are nothing for somebody else's collector.
 _NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+
+_SENT_BY_PAGES = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "X-API-Key",
+    "X-Request-ID",
+    "X-Correlation-ID",
+)
 
 
 def build_api(  # noqa: PLR0913 - the one place where these meet
@@ -71,15 +82,18 @@ def _wrap(
         BodyLimit, most_bytes=inbound.request_size_limit, within=inbound.body_within, clock=clock
     )
     app.add_middleware(Closing, health=health, clock=clock)
-    app.add_middleware(Gate, api_keys=inbound.api_keys, exposed=exposed, clock=clock)
+    app.add_middleware(
+        RateLimit, most=inbound.rate_limit_max_requests, window=inbound.rate_limit_window, clock=clock
+    )
+    app.add_middleware(Gate, inbound=inbound, exposed=exposed, clock=clock)
     app.add_middleware(LastResort, clock=clock)
     if inbound.cors_origin:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=inbound.cors_origin,
             allow_methods=inbound.cors_methods,
-            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "X-Correlation-ID"],
-            expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After"],
+            allow_headers=_SENT_BY_PAGES,
+            expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After", *HEADERS],
         )
     app.add_middleware(Framing)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from secrets import token_hex
+from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.web.errors import answer, fault
+from bot.web.quotas import STANDING
 
 _IDS = {"request_id": ("X-Request-ID", "req"), "correlation_id": ("X-Correlation-ID", "corr")}
 _SOUND_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -27,6 +29,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 """On every answer that does not bring its own."""
+_DEFAULTS = tuple((name.lower().encode(), value.encode()) for name, value in _HEADERS.items())
 
 _log = structlog.get_logger()
 
@@ -46,7 +49,7 @@ class Framing:
 
         async def framed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add_headers(message, ids)
+                message["headers"] = _with_ours(message.get("headers", ()), scope["state"])
             await send(message)
 
         with structlog.contextvars.bound_contextvars(**ids):
@@ -92,9 +95,12 @@ def _sound(given: str | None) -> str | None:
     return given if given and _SOUND_ID.fullmatch(given) else None
 
 
-def _add_headers(message: Message, ids: dict[str, str]) -> None:
-    headers = MutableHeaders(raw=message.setdefault("headers", []))
-    for key, (name, _prefix) in _IDS.items():
-        headers[name] = ids[key]
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
+def _with_ours(brought: Iterable[tuple[bytes, bytes]], state: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    ours = [(name, state[key]) for key, (name, _prefix) in _IDS.items()]
+    if STANDING in state:
+        ours += state[STANDING].headers
+    added = [(name.lower().encode(), value.encode()) for name, value in ours]
+    replaced = {name for name, _ in added}
+    kept = [(name, value) for name, value in brought if name.lower() not in replaced]
+    names = {name.lower() for name, _ in kept}
+    return [*kept, *added, *(pair for pair in _DEFAULTS if pair[0] not in names)]
