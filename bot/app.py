@@ -22,6 +22,7 @@ from bot.jobs import Job, Jobs
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
+from bot.redelivery import Redelivery
 from bot.settings import Settings
 from bot.sinks.slack import SlackSink
 from bot.timings import Timings
@@ -113,6 +114,8 @@ class _Service:
         api = build_api(
             operations,
             self.health,
+            redelivery=Redelivery(store, wake=self._jobs.wake),
+            catalog=self._catalog,
             clock=utc_now,
             inbound=parts.inbound(settings),
             slack_channel=None if self._slack is None else settings.slack_channel,
