@@ -118,6 +118,7 @@ class _Service:
             catalog=self._catalog,
             clock=utc_now,
             inbound=parts.inbound(settings),
+            generation=store.generation,
             slack_channel=None if self._slack is None else settings.slack_channel,
             slack_handler=None if self._slack is None else self._slack.handle_http,
         )

@@ -240,4 +240,10 @@ def _new_instance(request: CreateRequest, actor: Actor, origin: Origin, now: dat
 
 
 def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    # Drawn at once: each draw asks the system.
+    number = secrets.randbelow(len(_ALPHABET) ** length)
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)

@@ -27,6 +27,7 @@ from bot.web.probes import probe_routes
 from bot.web.products import OnSale, ProductRoutes
 from bot.web.quotas import HEADERS
 from bot.web.rates import RateLimit
+from bot.web.remembered import Generation, Remembered
 from bot.web.security import Gate, Inbound
 
 SlackHandler = Callable[[Request], Awaitable[Response]]
@@ -56,6 +57,7 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     catalog: OnSale,
     clock: Callable[[], datetime],
     inbound: Inbound,
+    generation: Generation = lambda: None,
     slack_channel: str | None = None,
     slack_handler: SlackHandler | None = None,
 ) -> FastAPI:
@@ -77,6 +79,7 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     app.add_route("/slack/events", _slack_route(slack_handler), methods=["POST"], include_in_schema=False)
     app.add_route("/docs", docs_page, include_in_schema=False)
     install_handlers(app, clock)
+    app.add_middleware(Remembered, generation=generation)
     _wrap(app, health, clock, inbound, exposed=slack_handler is not None)
     return app
 
