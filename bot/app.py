@@ -24,9 +24,10 @@ from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
 from bot.settings import Settings
 from bot.sinks.slack import SlackSink
+from bot.systemd import ALIVE, READY, STOPPING, Notify, nobody
 from bot.timings import Timings
 from bot.web.api import build_api
-from bot.web.health import DATABASE, SCHEDULER, Health
+from bot.web.health import DATABASE, SCHEDULER, Health, can_work
 from bot.web.server import WebServer
 from storage.store.store import Store
 
@@ -47,22 +48,29 @@ def as_it_is(_name: str, part: Any) -> Any:
     return part
 
 
-async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap = as_it_is) -> int:
-    """Until SIGTERM or SIGINT; then calls in flight finish. The exit code."""
+async def run(
+    settings: Settings, *, timings: Timings | None = None, wrap: Wrap = as_it_is, notify: Notify = nobody
+) -> int:
+    """Until SIGTERM or SIGINT; then calls in flight finish. The exit code. `notify`: the service manager."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, timings=timings or parts.timings_of(settings), wrap=wrap) as port:
+    timings = timings or parts.timings_of(settings)
+    async with running(settings, timings=timings, wrap=wrap, notify=notify) as port:
+        notify(READY)
         log.info("ready", port=port, version=parts.bot_version())
         await stop.wait()
+        notify(STOPPING)
         log.info("stopping")
     log.info("stopped")
     return 0
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is) -> AsyncIterator[int]:
+async def running(
+    settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is, notify: Notify = nobody
+) -> AsyncIterator[int]:
     """The whole service; gives the port of its REST API. Leaving it stops everything in reverse order.
 
     Raises storage.errors.StorageError and bot.web.server.ListenError. Slack and Novita may be down.
@@ -70,6 +78,7 @@ async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is
     async with AsyncExitStack() as stack:
         store = wrap("store", await parts.open_store(settings, timings, utc_now, stack))
         service = _Service(settings, timings, store, wrap, stack)
+        service.notify = notify
         # Stopped last of these: until then /ready says that we are stopping, and what changes is refused.
         stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.push_async_callback(service.drain)
@@ -91,6 +100,7 @@ class _Service:
         self._timings = timings
         self._store = store
         self._jobs = Jobs(clock=utc_now)
+        self.notify: Notify = nobody
         self._novita_client = parts.novita_client(settings, utc_now)
         stack.push_async_callback(self._novita_client.aclose)
         novita = wrap("novita", self._novita_client)
@@ -167,7 +177,11 @@ class _Service:
             log.info("purged", instances=purged)
 
     async def _beat(self) -> None:
-        self.health.beat(utc_now())
+        now = utc_now()
+        self.health.beat(now)
+        # Silence makes the service manager start it anew: what no restart would mend is none of its business.
+        if can_work(self.health.unhealthy_since(now)):
+            self.notify(ALIVE)
 
     def _make_deliveries(self, wrap: Wrap, stack: AsyncExitStack) -> Deliveries:
         webhook = parts.webhook_sink(self._settings, utc_now)
