@@ -96,11 +96,11 @@ class _Service:
     def __init__(
         self, settings: Settings, timings: Timings, store: Store, wrap: Wrap, stack: AsyncExitStack
     ) -> None:
+        self.notify: Notify = nobody
         self._settings = settings
         self._timings = timings
         self._store = store
         self._jobs = Jobs(clock=utc_now)
-        self.notify: Notify = nobody
         self._novita_client = parts.novita_client(settings, utc_now)
         stack.push_async_callback(self._novita_client.aclose)
         novita = wrap("novita", self._novita_client)
@@ -158,6 +158,7 @@ class _Service:
             Job(name="reconcile", every=t.tick, work=self._reconciler.reconcile, woken=True),
             Job(name="deliver", every=t.tick, work=self._deliveries.deliver_once, woken=True),
             Job(name="renew", every=t.renew_every, work=self._renew),
+            Job(name="alive", every=_BEAT_EVERY, work=self._tell_alive),
             Job(name="catalog", every=t.catalog_check, work=self._catalog.warm),
             Job(name="purge", every=t.purge_every, work=self._purge),
             Job(name="beat", every=_BEAT_EVERY, work=self._beat),
@@ -165,6 +166,11 @@ class _Service:
         if self._slack is not None:
             jobs.append(Job(name="watchdog", every=t.watchdog_every, work=self._slack.watch))
         return jobs
+
+    async def _tell_alive(self) -> None:
+        """Silence makes the service manager start it anew: only what a restart may mend is worth that."""
+        if can_work(self.health.unhealthy_since(utc_now())):
+            self.notify(ALIVE)
 
     async def _renew(self) -> None:
         if tokens := self._reconciler.workers.tokens():
@@ -177,11 +183,7 @@ class _Service:
             log.info("purged", instances=purged)
 
     async def _beat(self) -> None:
-        now = utc_now()
-        self.health.beat(now)
-        # Silence makes the service manager start it anew: what no restart would mend is none of its business.
-        if can_work(self.health.unhealthy_since(now)):
-            self.notify(ALIVE)
+        self.health.beat(utc_now())
 
     def _make_deliveries(self, wrap: Wrap, stack: AsyncExitStack) -> Deliveries:
         webhook = parts.webhook_sink(self._settings, utc_now)

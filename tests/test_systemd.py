@@ -112,5 +112,5 @@ async def test_it_is_alive_only_while_it_can_work(works: bool, word: list[str], 
                 "database": lambda: down_since,
                 "novitaApi": lambda: datetime.now(UTC),  # no restart would bring that back
             }
-            await services[0]._beat()
+            await services[0]._tell_alive()
     assert heard == word
