@@ -58,10 +58,8 @@ async def run(
         loop.add_signal_handler(number, stop.set)
     timings = timings or parts.timings_of(settings)
     async with running(settings, timings=timings, wrap=wrap, notify=notify) as port:
-        notify(READY)
         log.info("ready", port=port, version=parts.bot_version())
         await stop.wait()
-        notify(STOPPING)
         log.info("stopping")
     log.info("stopped")
     return 0
@@ -87,6 +85,7 @@ async def running(
         await service.web.start()
         stack.callback(service.no_longer_ready)
         service.health.ready = True
+        notify(READY)
         yield service.web.port
 
 
@@ -149,6 +148,7 @@ class _Service:
 
     def no_longer_ready(self) -> None:
         self.health.stopping = True
+        self.notify(STOPPING)
 
     def _table(self) -> list[Job]:
         """The periodic jobs. Each is its own; what one takes does not delay another."""

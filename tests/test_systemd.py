@@ -113,4 +113,4 @@ async def test_it_is_alive_only_while_it_can_work(works: bool, word: list[str], 
                 "novitaApi": lambda: datetime.now(UTC),  # no restart would bring that back
             }
             await services[0]._tell_alive()
-    assert heard == word
+    assert heard == [READY, *word, STOPPING]
