@@ -74,6 +74,7 @@ async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is
         stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.push_async_callback(service.drain)
         await service.connect_slack(stack)
+        await service.webhook.start()
         service.start_jobs(stack)
         await service.web.start()
         stack.callback(service.no_longer_ready)
@@ -106,7 +107,9 @@ class _Service:
         )
         self._slack = parts.slack_side(settings, operations, self._catalog, utc_now)
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
-        self._deliveries = self._make_deliveries(wrap, stack)
+        self.webhook = parts.webhook_sink(settings, utc_now)
+        stack.push_async_callback(self.webhook.aclose)
+        self._deliveries = self._make_deliveries(wrap)
         self._reconciler = self._make_reconciler(novita, stack)
         self._poller = self._make_poller(novita)
         self.health = self._make_health()
@@ -169,13 +172,11 @@ class _Service:
     async def _beat(self) -> None:
         self.health.beat(utc_now())
 
-    def _make_deliveries(self, wrap: Wrap, stack: AsyncExitStack) -> Deliveries:
-        webhook = parts.webhook_sink(self._settings, utc_now)
-        stack.push_async_callback(webhook.aclose)
+    def _make_deliveries(self, wrap: Wrap) -> Deliveries:
         slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
         return Deliveries(
             store=self._store,
-            sinks=Sinks(webhook=wrap("webhook", webhook), slack=slack),
+            sinks=Sinks(webhook=wrap("webhook", self.webhook), slack=slack),
             clock=utc_now,
             rng=Random(),  # noqa: S311 - jitter
             retries=self._settings.webhook_retries,

@@ -18,6 +18,7 @@ from bot.catalog import Catalog
 from bot.novita.client import NovitaClient
 from bot.novita.limits import Limits
 from bot.operations import Defaults, Operations
+from bot.receivers import Receivers
 from bot.settings import Settings
 from bot.sinks.webhook import WebhookSink
 from bot.slack.assembly import Access, SlackSide
@@ -120,9 +121,15 @@ def slack_side(
     return SlackSide(access, operations, catalog, clock=clock)
 
 
+def receivers(settings: Settings) -> Receivers:
+    return Receivers(settings.webhook_allowed_hosts)
+
+
 def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
     return WebhookSink(
         secret=plain(settings.webhook_secret),
+        trusted=plain(settings.webhook_url),
+        receivers=receivers(settings),
         timeout=settings.webhook_timeout,
         user_agent=f"novita-gpu-bot/{bot_version()}",
         clock=clock,

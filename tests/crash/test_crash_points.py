@@ -91,6 +91,7 @@ UNREACHED = {
     "store.leases.release": "at the end of the service; a lease that is kept lapses",
     "novita.aclose": "at the end of the service",
     "webhook.aclose": "at the end of the service",
+    "webhook.start": "a look at itself before it is used; writes nothing",
 }
 NEVER_REPEATED = {
     ("store.instances.begin", When.AFTER),

@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 
 from bot.audience import SLACK
 from bot.deliveries import Deliveries, Sinks
+from bot.receivers import Receivers
 from bot.sandbox.slack.faults import DropReply, ErrorCode
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
@@ -68,7 +69,15 @@ async def outbox(tmp_path):
     database = await open_database(url)
     slack = SlackServer(Workspace(clock=clock))
     await slack.start()
-    webhook = WebhookSink(secret=SECRET, timeout=timedelta(seconds=5), user_agent="test", clock=clock)
+    webhook = WebhookSink(
+        secret=SECRET,
+        trusted=None,
+        receivers=Receivers(["127.0.0.1"]),
+        timeout=timedelta(seconds=5),
+        user_agent="test",
+        clock=clock,
+    )
+    await webhook.start()
     async with aiohttp.ClientSession() as session, receiver() as hook:
         client = AsyncWebClient(
             token=slack.bot_token, base_url=slack.api_url, retry_handlers=[], session=session
