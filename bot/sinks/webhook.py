@@ -70,7 +70,9 @@ class WebhookSink:
         self._clock = clock
         self._broken: dict[str, Health] = {}
         self._lookup = Lookup()
-        self._plain = self._client(httpx.AsyncHTTPTransport(verify=authorities(), limits=_LIMITS))
+        self._plain = self._client(
+            httpx.AsyncHTTPTransport(verify=authorities(), trust_env=False, limits=_LIMITS)
+        )
         guard = Guard(receivers, resolve or self._lookup)
         self._guarded = self._client(GuardedTransport(guard, limits=_LIMITS))
         self._guard_holds = False
