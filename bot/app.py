@@ -15,10 +15,12 @@ from random import Random
 from typing import Any
 
 import structlog
+from fastapi import FastAPI
 
 from bot import parts
 from bot.deliveries import Deliveries, Sinks
 from bot.jobs import Job, Jobs
+from bot.operations import Operations
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
@@ -82,6 +84,7 @@ async def running(
         stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.push_async_callback(service.drain)
         await service.connect_slack(stack)
+        await service.webhook.start()
         service.start_jobs(stack)
         await service.web.start()
         stack.callback(service.no_longer_ready)
@@ -116,21 +119,13 @@ class _Service:
         )
         self._slack = parts.slack_side(settings, operations, self._catalog, utc_now)
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
-        self._deliveries = self._make_deliveries(wrap, stack)
+        self.webhook = parts.webhook_sink(settings, utc_now)
+        stack.push_async_callback(self.webhook.aclose)
+        self._deliveries = self._make_deliveries(wrap)
         self._reconciler = self._make_reconciler(novita, stack)
         self._poller = self._make_poller(novita)
         self.health = self._make_health()
-        api = build_api(
-            operations,
-            self.health,
-            redelivery=Redelivery(store, wake=self._jobs.wake),
-            catalog=self._catalog,
-            clock=utc_now,
-            inbound=parts.inbound(settings),
-            generation=store.generation,
-            slack_channel=None if self._slack is None else settings.slack_channel,
-            slack_handler=None if self._slack is None else self._slack.handle_http,
-        )
+        api = self._make_api(operations)
         self.web = WebServer(api, settings.host, settings.port)
 
     async def connect_slack(self, stack: AsyncExitStack) -> None:
@@ -189,13 +184,11 @@ class _Service:
     async def _beat(self) -> None:
         self.health.beat(utc_now())
 
-    def _make_deliveries(self, wrap: Wrap, stack: AsyncExitStack) -> Deliveries:
-        webhook = parts.webhook_sink(self._settings, utc_now)
-        stack.push_async_callback(webhook.aclose)
+    def _make_deliveries(self, wrap: Wrap) -> Deliveries:
         slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
         return Deliveries(
             store=self._store,
-            sinks=Sinks(webhook=wrap("webhook", webhook), slack=slack),
+            sinks=Sinks(webhook=wrap("webhook", self.webhook), slack=slack),
             clock=utc_now,
             rng=Random(),  # noqa: S311 - jitter
             retries=self._settings.webhook_retries,
@@ -224,6 +217,19 @@ class _Service:
             webhook_url=parts.plain(self._settings.webhook_url),
             owner=uuid.uuid4().hex,
             wake=self._jobs.wake,
+        )
+
+    def _make_api(self, operations: Operations) -> FastAPI:
+        return build_api(
+            operations,
+            self.health,
+            redelivery=Redelivery(self._store, wake=self._jobs.wake),
+            catalog=self._catalog,
+            clock=utc_now,
+            inbound=parts.inbound(self._settings),
+            generation=self._store.generation,
+            slack_channel=None if self._slack is None else self._settings.slack_channel,
+            slack_handler=None if self._slack is None else self._slack.handle_http,
         )
 
     def _make_health(self) -> Health:

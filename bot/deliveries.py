@@ -200,8 +200,7 @@ class Deliveries:
             case Dead(status_code=status_code, reason=reason):
                 await self._settle_dead(row, status_code, reason)
             case Gone(status_code=status_code, reason=reason):
-                if await self._settle_dead(row, status_code, reason):
-                    await self._disable(row.delivery, reason)
+                await self._settle_gone(row, status_code, reason)
             case _:
                 assert_never(verdict)
 
@@ -228,6 +227,16 @@ class Deliveries:
         target = _shown_target(row.delivery)
         log.warning("delivery.dead", delivery=row.delivery.id, target=target, reason=reason)
         return True
+
+    async def _settle_gone(self, row: LeasedDelivery, status_code: int, reason: str) -> None:
+        told = _disabled(row.delivery, reason, self._clock())
+        disabled = await self._store.deliveries.settle_gone(row, status_code, reason, told=told)
+        if disabled is None:
+            return
+        target = _shown_target(row.delivery)
+        log.warning("delivery.dead", delivery=row.delivery.id, target=target, reason=reason)
+        if disabled:
+            log.warning("target.disabled", target=target, reason=reason)
 
     async def _disable_if_long_failing(self, row: LeasedDelivery) -> None:
         since = row.failing_since

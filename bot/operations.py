@@ -17,6 +17,7 @@ from bot.catalog import Catalog
 from bot.cloud import Cloud
 from bot.errors import InstanceNotFound, InvalidState, KeyReused, NameTaken, NotAllowed, UsageError
 from bot.matching import match_gpu
+from bot.receivers import PUBLIC_ONLY, Receivers
 from bot.wishes import grant
 from storage import errors as refusals
 from storage.cloud import Details, Secrets
@@ -39,6 +40,7 @@ class Operations:
         defaults: Defaults,
         admins: frozenset[str],
         wake: Callable[[], None],
+        receivers: Receivers = PUBLIC_ONLY,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -47,6 +49,7 @@ class Operations:
         self.defaults = defaults
         self._admins = admins
         self._wake = wake
+        self._receivers = receivers
 
     async def create(self, asked: Asked, actor: Actor, origin: Origin, *, unique_name: bool) -> Instance:
         """One transaction, durable when it returns. A key seen before gives the earlier instance.
@@ -54,6 +57,8 @@ class Operations:
         Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken, KeyReused.
         """
         self.require_member(actor)
+        if asked.webhook_url is not None:
+            self._receivers.check(asked.webhook_url)
         request = self._filled(asked)
         self._catalog.disprove(request)
         now = self._clock()

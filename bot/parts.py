@@ -19,6 +19,7 @@ from bot.catalog import Catalog
 from bot.novita.client import NovitaClient
 from bot.novita.limits import Limits
 from bot.operations import Operations
+from bot.receivers import Receivers
 from bot.settings import Settings
 from bot.sinks.webhook import WebhookSink
 from bot.slack.assembly import Access, SlackSide
@@ -69,8 +70,18 @@ def novita_client(settings: Settings, clock: Clock) -> NovitaClient:
         calls_per_minute=settings.novita_rate_limit,
     )
     return NovitaClient(
-        base_url=settings.novita_api_base_url, api_key=settings.novita_api_key, clock=clock, limits=limits
+        base_url=settings.novita_api_base_url,
+        api_key=settings.novita_api_key,
+        clock=clock,
+        limits=limits,
+        headers=_correlation,
     )
+
+
+def _correlation() -> dict[str, str]:
+    """Of the request or the instance that is being worked on."""
+    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    return {} if correlation_id is None else {"X-Correlation-ID": correlation_id}
 
 
 def catalog(settings: Settings, novita: Any, clock: Clock) -> Catalog:
@@ -102,6 +113,7 @@ def operations(  # noqa: PLR0913 - what it is made of
         clock=clock,
         defaults=defaults,
         admins=frozenset(settings.admin_users),
+        receivers=receivers(settings),
         wake=wake,
     )
 
@@ -121,9 +133,15 @@ def slack_side(
     return SlackSide(access, operations, catalog, clock=clock)
 
 
+def receivers(settings: Settings) -> Receivers:
+    return Receivers(settings.webhook_allowed_hosts)
+
+
 def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
     return WebhookSink(
         secret=plain(settings.webhook_secret),
+        trusted=plain(settings.webhook_url),
+        receivers=receivers(settings),
         timeout=settings.webhook_timeout,
         user_agent=f"novita-gpu-bot/{bot_version()}",
         clock=clock,

@@ -32,6 +32,7 @@ from bot.sandbox.slack.faults import ErrorCode
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 from bot.settings import Settings, load
+from bot.sinks import guard
 from bot.sinks.slack import SlackSink
 from bot.sinks.webhook import WebhookSink
 from bot.slack import assembly, connection
@@ -241,6 +242,19 @@ async def test_without_slack_it_is_rest_and_webhooks(world: World):
     assert "slack_off" in [line["event"] for line in logs]
     assert "slack" not in world.parts
     assert world.slack.journal.calls() == []
+
+
+async def test_a_guard_of_webhooks_that_fails_its_test_stops_nothing_else(world: World, monkeypatch):
+    async def answers(*_: Any) -> httpx.Response:
+        return httpx.Response(200)
+
+    for broken in (False, True):
+        if broken:
+            monkeypatch.setattr(guard.GuardedTransport, "handle_async_request", answers)
+        with capture_logs() as logs:
+            async with world.service() as service:
+                assert await service.ready() == (200, "ready")
+        assert ("webhook.guard_failed" in [line["event"] for line in logs]) is broken
 
 
 async def test_http_mode_needs_no_connection(world: World):
