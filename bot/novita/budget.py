@@ -17,6 +17,10 @@ from bot.errors import NotSent
 _WINDOW = timedelta(seconds=60)
 
 
+class OverBudget(NotSent):
+    """Held back here: Novita was not asked."""
+
+
 class Priority(StrEnum):
     PERSON = "person"
     """Somebody waits for it."""
@@ -46,6 +50,12 @@ class Budget:
         self._pause: tuple[datetime, datetime] | None = None
 
     @property
+    def calls_left(self) -> int:
+        """Calls of any kind that the limit allows now; what waits already is ahead of them."""
+        self._forget(self._clock())
+        return 0 if self._pause is not None else max(0, self._limit - len(self._calls))
+
+    @property
     def polls_left(self) -> int:
         """Polling calls that would not have to wait now."""
         now = self._clock()
@@ -55,14 +65,14 @@ class Budget:
         return max(0, min(self._limit - len(self._calls), self._poll_limit - len(self._polls)))
 
     async def acquire(self, priority: Priority) -> None:
-        """Waits for its turn: first come, first served among equals. Raises NotSent."""
+        """Waits for its turn: first come, first served among equals. Raises OverBudget."""
         ticket = object()
         give_up_at = self._clock() + self._max_wait[priority]
         self._waiting[priority].append(ticket)
         try:
             while (wait := self._wait(ticket, priority)) > timedelta(0):
                 if self._clock() + wait > give_up_at:
-                    raise NotSent(
+                    raise OverBudget(
                         "Too many calls to Novita at the moment; this one must wait.", retry_after=wait
                     )
                 await self._sleep(wait.total_seconds())

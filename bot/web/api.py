@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.metrics import Metrics
 from bot.operations import Operations
 from bot.web.bodies import BodyLimit
 from bot.web.closing import Closing
@@ -20,6 +21,7 @@ from bot.web.framing import Framing, LastResort
 from bot.web.handlers import Refused, install_handlers
 from bot.web.health import Health
 from bot.web.instances import InstanceRoutes
+from bot.web.metrics import MetricRoutes, TakeCensus, no_census
 from bot.web.openapi import DescribedApi
 from bot.web.probes import probe_routes
 from bot.web.security import Gate, Inbound
@@ -42,6 +44,8 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     inbound: Inbound,
     slack_channel: str | None = None,
     slack_handler: SlackHandler | None = None,
+    metrics: Metrics | None = None,
+    census: TakeCensus = no_census,
 ) -> FastAPI:
     """`slack_channel` is told about instances that come in here. `slack_handler` is there in HTTP mode only;
     it checks the signature itself. Nothing is opened or started."""
@@ -56,10 +60,13 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     )
     app.include_router(probe_routes(health, clock))
     app.include_router(InstanceRoutes(operations, clock=clock, channel=slack_channel).router())
+    metrics = metrics or Metrics()
+    app.include_router(MetricRoutes(metrics, health, clock=clock, census=census).router())
     app.add_route("/slack/events", _slack_route(slack_handler), methods=["POST"], include_in_schema=False)
     app.add_route("/docs", docs_page, include_in_schema=False)
     install_handlers(app, clock)
     _wrap(app, health, clock, inbound, exposed=slack_handler is not None)
+    app.add_middleware(Framing, metrics=metrics)  # the outermost
     return app
 
 
@@ -81,7 +88,6 @@ def _wrap(
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "X-Correlation-ID"],
             expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After"],
         )
-    app.add_middleware(Framing)
 
 
 def _slack_route(handler: SlackHandler | None) -> SlackHandler:
