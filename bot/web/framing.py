@@ -92,8 +92,12 @@ class LastResort:
 
 def _route(scope: Scope) -> str:
     """The template, such as `/api/instances/{id}`: an address itself is different each time."""
-    path: str = getattr(scope.get("route"), "path", UNROUTED)
-    return path
+    path: str | None = getattr(scope.get("route"), "path", None)
+    if path is not None:
+        return path
+    # Routes that are none of FastAPI's, such as /docs, leave no trace but what they call.
+    is_literal = "endpoint" in scope and not scope.get("path_params")
+    return str(scope["path"]) if is_literal else UNROUTED
 
 
 def _ids(headers: Headers) -> dict[str, str]:
