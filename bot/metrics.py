@@ -84,6 +84,13 @@ _HISTOGRAMS: dict[str, tuple[str, tuple[float, ...], tuple[str, ...]]] = {
 }
 """Name -> help, buckets and labels."""
 
+_FROM_ZERO = (
+    ("novita_calls", "create_instance", "unknown"),
+    ("novita_calls", "list_instances", "bad_credentials"),
+    ("reconciler_steps", "failed"),
+)
+"""What alerts watch is told before it happens: a series that begins at 1 has not increased."""
+
 
 class Metrics:
     """One registry; several in one process share nothing. Works as it is made: who is given none makes one.
@@ -109,6 +116,8 @@ class Metrics:
         registry.register(self._gauges)
         ProcessCollector(registry=registry)
         self._answers: dict[tuple[str, str, int | None], tuple[Counter, Histogram]] = {}
+        for name, *values in _FROM_ZERO:
+            self._counters[name].labels(*values)
 
     def requested(self, method: str, route: str, status_code: int | None, began: float) -> None:
         """`status_code` None: nothing was answered. On the way of every request: its children are kept."""

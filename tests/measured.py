@@ -25,10 +25,13 @@ def told(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def tally(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
-    """A counter, or how often a histogram was moved, by the values of its labels in the order of their names."""
+    """A counter, or how often a histogram was moved, by the values of its labels in the order of their names.
+
+    Without what has not happened yet.
+    """
     name = f"gpu_bot_{name}"
     return {
         tuple(value for _, value in sorted(labels)): value
         for (found, labels), value in series(metrics.text()).items()
-        if found in (f"{name}_total", f"{name}_count")
+        if found in (f"{name}_total", f"{name}_count") and value
     }
