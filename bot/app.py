@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -18,8 +19,10 @@ import structlog
 from fastapi import FastAPI
 
 from bot import parts
+from bot.census import take_census
 from bot.deliveries import Deliveries, Sinks
 from bot.jobs import Job, Jobs
+from bot.metrics import Metrics
 from bot.operations import Operations
 from bot.poller import Poller
 from bot.probe import EndpointProbe
@@ -40,6 +43,8 @@ Wrap = Callable[[str, Any], Any]
 """Name and part -> the part to use: where crash tests put their crash points in."""
 
 _BEAT_EVERY = timedelta(seconds=5)
+_TIMER = 0.5
+"""Seconds. How late it goes off says how long others have kept the loop."""
 
 
 def utc_now() -> datetime:
@@ -103,11 +108,12 @@ class _Service:
         self._settings = settings
         self._timings = timings
         self._store = store
+        self._metrics = Metrics()
         self._jobs = Jobs(clock=utc_now)
-        self._novita_client = parts.novita_client(settings, utc_now)
+        self._novita_client = parts.novita_client(settings, utc_now, self._metrics)
         stack.push_async_callback(self._novita_client.aclose)
         novita = wrap("novita", self._novita_client)
-        self._catalog = parts.catalog(settings, novita, utc_now)
+        self._catalog = parts.catalog(settings, novita, utc_now, self._metrics)
         stack.push_async_callback(self._catalog.aclose)
         operations = parts.operations(
             settings,
@@ -117,7 +123,7 @@ class _Service:
             clock=utc_now,
             wake=self._jobs.wake,
         )
-        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now)
+        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now, self._metrics)
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
         self.webhook = parts.webhook_sink(settings, utc_now)
         stack.push_async_callback(self.webhook.aclose)
@@ -126,6 +132,7 @@ class _Service:
         self._poller = self._make_poller(novita)
         self.health = self._make_health()
         api = self._make_api(operations)
+        self._read_gauges()
         self.web = WebServer(api, settings.host, settings.port)
 
     async def connect_slack(self, stack: AsyncExitStack) -> None:
@@ -183,6 +190,20 @@ class _Service:
 
     async def _beat(self) -> None:
         self.health.beat(utc_now())
+        began = self._metrics.start()
+        await asyncio.sleep(_TIMER)
+        self._metrics.loop_late(self._metrics.start() - began - _TIMER)
+
+    def _read_gauges(self) -> None:
+        novita, slack = self._novita_client, self._slack
+        self._metrics.read("novita_calls_left", lambda: novita.calls_left)
+        self._metrics.read("novita_breaker_open", lambda: novita.is_held_back)
+        self._metrics.read("in_flight", self._in_flight)
+        if slack is not None:
+            self._metrics.read("slack_connections", slack.connections)
+
+    def _in_flight(self) -> dict[str, float]:
+        return {"step": len(self._reconciler.workers.tokens()), **self._deliveries.in_flight()}
 
     def _make_deliveries(self, wrap: Wrap) -> Deliveries:
         slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
@@ -192,6 +213,7 @@ class _Service:
             clock=utc_now,
             rng=Random(),  # noqa: S311 - jitter
             retries=self._settings.webhook_retries,
+            metrics=self._metrics,
         )
 
     def _make_reconciler(self, novita: Any, stack: AsyncExitStack) -> Reconciler:
@@ -206,6 +228,7 @@ class _Service:
             timings=self._timings,
             webhook_url=parts.plain(self._settings.webhook_url),
             wake=self._jobs.wake,
+            metrics=self._metrics,
         )
 
     def _make_poller(self, novita: Any) -> Poller:
@@ -217,6 +240,7 @@ class _Service:
             webhook_url=parts.plain(self._settings.webhook_url),
             owner=uuid.uuid4().hex,
             wake=self._jobs.wake,
+            metrics=self._metrics,
         )
 
     def _make_api(self, operations: Operations) -> FastAPI:
@@ -230,6 +254,8 @@ class _Service:
             generation=self._store.generation,
             slack_channel=None if self._slack is None else self._settings.slack_channel,
             slack_handler=None if self._slack is None else self._slack.handle_http,
+            metrics=self._metrics,
+            census=partial(take_census, self._store),
         )
 
     def _make_health(self) -> Health:

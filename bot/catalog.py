@@ -16,6 +16,7 @@ from bot.cache import Cached
 from bot.choosing import Market, choose
 from bot.errors import NovitaError, TemplateNotFound
 from bot.matching import match_template
+from bot.metrics import Metrics
 from storage.cloud import BillingMode, Cluster, Offer, Order, Product, Template
 from storage.records import CreateRequest
 
@@ -71,20 +72,22 @@ class Catalog:
         clock: Callable[[], datetime],
         product_ttl: timedelta,
         template_ttl: timedelta,
+        metrics: Metrics | None = None,
     ) -> None:
         self._novita = novita
+        metrics = metrics or Metrics()
         self._products = {
-            mode: Cached(partial(novita.list_products, mode), ttl=product_ttl, clock=clock)
+            mode: Cached(partial(novita.list_products, mode), ttl=product_ttl, clock=clock, metrics=metrics)
             for mode in BillingMode
         }
-        self._clusters = Cached(novita.list_clusters, ttl=product_ttl, clock=clock)
-        self._templates = Cached(novita.list_templates, ttl=template_ttl, clock=clock)
+        self._clusters = Cached(novita.list_clusters, ttl=product_ttl, clock=clock, metrics=metrics)
+        self._templates = Cached(novita.list_templates, ttl=template_ttl, clock=clock, metrics=metrics)
 
     async def warm(self) -> None:
         """Look up what is missing or old. Raises nothing: Novita may be down when we start."""
-        products = [cached.get() for cached in self._products.values()]
+        products = [cached.warm() for cached in self._products.values()]
         results = await asyncio.gather(
-            *products, self._clusters.get(), self._templates.get(), return_exceptions=True
+            *products, self._clusters.warm(), self._templates.warm(), return_exceptions=True
         )
         for result in results:
             if isinstance(result, NovitaError):

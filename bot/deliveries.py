@@ -24,9 +24,10 @@ from typing import Any, Protocol, TypeVar, assert_never
 import structlog
 
 from bot.audience import targets
+from bot.metrics import Metrics
 from bot.schedule import next_attempt, next_slack_attempt
 from bot.sinks.slack import SlackSink
-from bot.sinks.verdicts import CardVerdict, Dead, Delivered, Gone, Later, Lost, Shown, Verdict
+from bot.sinks.verdicts import WORDS, CardVerdict, Dead, Delivered, Gone, Later, Lost, Shown, Verdict
 from bot.sinks.webhook import WebhookSink, origin
 from bot.workers import Workers
 from storage.records import Delivery, EventKind, NewEvent, TargetKind
@@ -47,6 +48,7 @@ _SENDS_AT_ONCE = 200
 _LOOK_AGAIN_AFTER = 0.02
 """Seconds between the end of a send and the next look for due rows, so that many ends make one look."""
 _AFTER_A_FAULT = timedelta(seconds=30)
+_USABLE = frozenset({EventKind.READY, EventKind.STARTED})
 _NO_SLACK = Later(reason="Slack is not configured", after=timedelta(hours=1))
 
 T = TypeVar("T")
@@ -68,7 +70,7 @@ R = TypeVar("R", bound=_Row)
 
 
 class Deliveries:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the one place where these meet
         self,
         *,
         store: Store,
@@ -76,6 +78,7 @@ class Deliveries:
         clock: Callable[[], datetime],
         rng: Random,
         retries: int,
+        metrics: Metrics | None = None,
     ) -> None:
         """`retries`: of a webhook, after the first try."""
         self._store = store
@@ -83,6 +86,7 @@ class Deliveries:
         self._clock = clock
         self._rng = rng
         self._retries = retries
+        self._metrics = metrics or Metrics()
         self._cards = Workers(_CARDS_AT_ONCE)
         self._sends = Workers(_SENDS_AT_ONCE)
         self._leasing = asyncio.Lock()
@@ -101,6 +105,9 @@ class Deliveries:
                 show = partial(self._show, self._sinks.slack)
                 cards = await self._start(self._cards, self._store.cards.lease_due, show)
             return cards + await self._start(self._sends, self._store.deliveries.lease_due, self._send)
+
+    def in_flight(self) -> dict[str, float]:
+        return {"card": len(self._cards.tokens()), "delivery": len(self._sends.tokens())}
 
     async def renew(self) -> None:
         """The leases of what is in flight."""
@@ -147,6 +154,7 @@ class Deliveries:
         instance_id = row.card.instance_id
         showing = slack.show_card(row.card, row.instance, self._clock())
         verdict = await _guarded(showing, instance=instance_id)
+        self._metrics.attempted("card", WORDS[type(verdict)])
         await _guarded(self._settle_card(row, verdict), instance=instance_id)
         self._look_again()
 
@@ -176,6 +184,7 @@ class Deliveries:
     async def _send(self, row: LeasedDelivery) -> None:
         delivery_id = row.delivery.id
         verdict = await _guarded(self._hand_over(row), delivery=delivery_id)
+        self._metrics.attempted(row.delivery.target.kind, WORDS[type(verdict)])
         await _guarded(self._settle(row, verdict), delivery=delivery_id)
         self._look_again()
 
@@ -193,7 +202,8 @@ class Deliveries:
     async def _settle(self, row: LeasedDelivery, verdict: Verdict) -> None:
         match verdict:
             case Delivered(status_code=status_code):
-                await self._store.deliveries.settle_delivered(row, status_code)
+                if await self._store.deliveries.settle_delivered(row, status_code):
+                    self._measure(row.delivery)
             case Later():
                 if await self._settle_later(row, verdict):
                     await self._disable_if_long_failing(row)
@@ -203,6 +213,17 @@ class Deliveries:
                 await self._settle_gone(row, status_code, reason)
             case _:
                 assert_never(verdict)
+
+    def _measure(self, delivery: Delivery) -> None:
+        now, event = self._clock(), delivery.event
+        seen_at, wished_at = event.instance.seen_at, event.instance.wished_at
+        # Seen before it was asked for: a restart so quick that no list showed it.
+        sighted = event.fact.kind in _USABLE and seen_at is not None and seen_at >= wished_at
+        self._metrics.delivered(
+            delivery.target.kind,
+            after=now - event.fact.at,
+            after_running=now - seen_at if sighted and seen_at is not None else None,
+        )
 
     async def _settle_later(self, row: LeasedDelivery, verdict: Later) -> bool:
         pause = self._pause(row.delivery, verdict.after)

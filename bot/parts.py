@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from bot.asking import Defaults
 from bot.catalog import Catalog
+from bot.metrics import Metrics
 from bot.novita.client import NovitaClient
 from bot.novita.limits import Limits
 from bot.operations import Operations
@@ -58,7 +59,7 @@ async def open_store(settings: Settings, timings: Timings, clock: Clock, stack: 
     return store
 
 
-def novita_client(settings: Settings, clock: Clock) -> NovitaClient:
+def novita_client(settings: Settings, clock: Clock, metrics: Metrics) -> NovitaClient:
     # The client says once that Novita is unwell; each retry of a look-up is no news.
     stamina.instrumentation.set_on_retry_hooks([])
     limits = Limits(
@@ -75,6 +76,7 @@ def novita_client(settings: Settings, clock: Clock) -> NovitaClient:
         clock=clock,
         limits=limits,
         headers=_correlation,
+        metrics=metrics,
     )
 
 
@@ -84,9 +86,13 @@ def _correlation() -> dict[str, str]:
     return {} if correlation_id is None else {"X-Correlation-ID": correlation_id}
 
 
-def catalog(settings: Settings, novita: Any, clock: Clock) -> Catalog:
+def catalog(settings: Settings, novita: Any, clock: Clock, metrics: Metrics) -> Catalog:
     return Catalog(
-        novita, clock=clock, product_ttl=settings.product_cache_ttl, template_ttl=settings.template_cache_ttl
+        novita,
+        clock=clock,
+        product_ttl=settings.product_cache_ttl,
+        template_ttl=settings.template_cache_ttl,
+        metrics=metrics,
     )
 
 
@@ -119,7 +125,7 @@ def operations(  # noqa: PLR0913 - what it is made of
 
 
 def slack_side(
-    settings: Settings, operations: Operations, catalog: Catalog, clock: Clock
+    settings: Settings, operations: Operations, catalog: Catalog, clock: Clock, metrics: Metrics
 ) -> SlackSide | None:
     """None: not configured."""
     if settings.slack_bot_token is None:
@@ -130,7 +136,7 @@ def slack_side(
         signing_secret=plain(settings.slack_signing_secret),
         api_base_url=settings.slack_api_base_url,
     )
-    return SlackSide(access, operations, catalog, clock=clock)
+    return SlackSide(access, operations, catalog, clock=clock, metrics=metrics)
 
 
 def receivers(settings: Settings) -> Receivers:

@@ -33,6 +33,7 @@ from bot.errors import (
     NovitaUnavailable,
 )
 from bot.lifecycle import Become, Change, Create, Look, Moment, Probe, Wait, next_step
+from bot.metrics import Metrics
 from bot.novita.budget import Priority
 from bot.outcomes import Next
 from bot.probe import EndpointProbe
@@ -62,6 +63,7 @@ class Reconciler:
         timings: Timings,
         webhook_url: str | None,
         wake: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._novita = novita
@@ -71,6 +73,7 @@ class Reconciler:
         self._timings = timings
         self._webhook_url = webhook_url
         self._wake = wake
+        self._metrics = metrics or Metrics()
         self._calls = {
             Wish.START: novita.start_instance,
             Wish.STOP: novita.stop_instance,
@@ -94,7 +97,9 @@ class Reconciler:
     async def _guarded(self, row: Leased) -> None:
         try:
             await self._step(row)
+            self._metrics.stepped("done")
         except Exception:
+            self._metrics.stepped("failed")
             # One bad row never stops the rest. What was begun stays begun: it is looked for, not repeated.
             reference = uuid.uuid4().hex[:8]
             log.exception("step_failed", instance=row.instance.id, reference=reference)

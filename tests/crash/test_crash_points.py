@@ -76,6 +76,7 @@ READS = {
     "store.instances.list_instances",
     "store.instances.names",
     "store.instances.attempts",
+    "store.instances.counts",
     "store.polls.last",
     "store.polls.pace",
     "store.cards.get",
