@@ -54,10 +54,10 @@ async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings, timings=timings or parts.timings_of(settings), wrap=wrap) as port:
-        log.info("ready", port=port, version=parts.bot_version())
+        log.info("service.ready", port=port, version=parts.bot_version())
         await stop.wait()
-        log.info("stopping")
-    log.info("stopped")
+        log.info("service.stopping")
+    log.info("service.stopped")
     return 0
 
 
@@ -122,7 +122,7 @@ class _Service:
 
     async def connect_slack(self, stack: AsyncExitStack) -> None:
         if self._slack is None:
-            log.warning("slack_off", why="SLACK_BOT_TOKEN is not set: REST and webhooks only")
+            log.warning("slack.off", why="SLACK_BOT_TOKEN is not set: REST and webhooks only")
             return
         stack.push_async_callback(self._slack.close)
         await self._slack.start()
@@ -164,7 +164,7 @@ class _Service:
     async def _purge(self) -> None:
         purged = await self._store.instances.purge(utc_now() - timedelta(days=self._settings.retention_days))
         if purged:
-            log.info("purged", instances=purged)
+            log.info("instances.purged", instances=purged)
 
     async def _beat(self) -> None:
         self.health.beat(utc_now())

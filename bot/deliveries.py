@@ -19,17 +19,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Any, Protocol, TypeVar, assert_never
+from typing import Any, TypeVar, assert_never
 
 import structlog
 
+from bot import trail
 from bot.audience import targets
 from bot.schedule import next_attempt, next_slack_attempt
 from bot.sinks.slack import SlackSink
 from bot.sinks.verdicts import CardVerdict, Dead, Delivered, Gone, Later, Lost, Shown, Verdict
 from bot.sinks.webhook import WebhookSink, origin
 from bot.workers import Workers
-from storage.records import Delivery, EventKind, NewEvent, TargetKind
+from storage.errors import DatabaseUnavailable
+from storage.records import Delivery, EventKind, Instance, NewEvent, TargetKind
 from storage.store.cards import LeasedCard
 from storage.store.deliveries import LeasedDelivery
 from storage.store.store import Store
@@ -47,9 +49,12 @@ _SENDS_AT_ONCE = 200
 _LOOK_AGAIN_AFTER = 0.02
 """Seconds between the end of a send and the next look for due rows, so that many ends make one look."""
 _AFTER_A_FAULT = timedelta(seconds=30)
+_NO_DATABASE = Later(reason="the database does not work")
+"""Told once, by itself; what was leased is due again when the lease lapses."""
 _NO_SLACK = Later(reason="Slack is not configured", after=timedelta(hours=1))
 
 T = TypeVar("T")
+R = TypeVar("R", LeasedCard, LeasedDelivery)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +62,6 @@ class Sinks:
     webhook: WebhookSink
     slack: SlackSink | None
     """None: not configured. Cards wait, and so do notices of a time when it was."""
-
-
-class _Row(Protocol):
-    @property
-    def token(self) -> str: ...
-
-
-R = TypeVar("R", bound=_Row)
 
 
 class Deliveries:
@@ -137,17 +134,16 @@ class Deliveries:
         while workers.free and not self._stopping:
             leased = await lease_due(workers.free)
             for row in leased:
-                workers.start(work(row), token=row.token)
+                workers.start(trail.lines_about(_instance(row), work(row)), token=row.token)
             if not leased:
                 break
             started += len(leased)
         return started
 
     async def _show(self, slack: SlackSink, row: LeasedCard) -> None:
-        instance_id = row.card.instance_id
         showing = slack.show_card(row.card, row.instance, self._clock())
-        verdict = await _guarded(showing, instance=instance_id)
-        await _guarded(self._settle_card(row, verdict), instance=instance_id)
+        verdict = await _guarded(showing)
+        await _guarded(self._settle_card(row, verdict))
         self._look_again()
 
     async def _settle_card(self, row: LeasedCard, verdict: CardVerdict) -> None:
@@ -170,7 +166,7 @@ class Deliveries:
 
     async def _leave_card(self, row: LeasedCard, reason: str) -> None:
         """As it is until the instance changes again; its notices go their own way."""
-        log.warning("card.left", instance=row.card.instance_id, reason=reason)
+        log.warning("card.left", why=reason)
         await self._store.cards.settle(row, shown_version=row.card.wanted_version)
 
     async def _send(self, row: LeasedDelivery) -> None:
@@ -193,7 +189,8 @@ class Deliveries:
     async def _settle(self, row: LeasedDelivery, verdict: Verdict) -> None:
         match verdict:
             case Delivered(status_code=status_code):
-                await self._store.deliveries.settle_delivered(row, status_code)
+                if await self._store.deliveries.settle_delivered(row, status_code):
+                    log.debug("delivery.delivered", status_code=status_code, **_shown(row.delivery))
             case Later():
                 if await self._settle_later(row, verdict):
                     await self._disable_if_long_failing(row)
@@ -210,7 +207,10 @@ class Deliveries:
         if pause is None:
             return await self._settle_dead(row, verdict.status_code, verdict.reason)
         at = self._clock() + pause
-        return await self._store.deliveries.settle_later(row, at, verdict.status_code, verdict.reason)
+        settled = await self._store.deliveries.settle_later(row, at, verdict.status_code, verdict.reason)
+        if settled:
+            log.debug("delivery.postponed", until=at, why=verdict.reason, **_shown(row.delivery))
+        return settled
 
     def _pause(self, delivery: Delivery, after: timedelta | None) -> timedelta | None:
         made = delivery.attempts + 1
@@ -225,8 +225,7 @@ class Deliveries:
     async def _settle_dead(self, row: LeasedDelivery, status_code: int | None, reason: str) -> bool:
         if not await self._store.deliveries.settle_dead(row, status_code, reason):
             return False
-        target = _shown_target(row.delivery)
-        log.warning("delivery.dead", delivery=row.delivery.id, target=target, reason=reason)
+        log.warning("delivery.dead", why=reason, status_code=status_code, **_shown(row.delivery))
         return True
 
     async def _disable_if_long_failing(self, row: LeasedDelivery) -> None:
@@ -237,7 +236,7 @@ class Deliveries:
     async def _disable(self, delivery: Delivery, reason: str) -> None:
         told = _disabled(delivery, reason, self._clock())
         if await self._store.targets.disable_target(delivery.target.address, reason, told=told):
-            log.warning("target.disabled", target=_shown_target(delivery), reason=reason)
+            log.warning("target.disabled", target=_shown_target(delivery), why=reason)
 
     def _look_again(self) -> None:
         """Soon, in a task of its own: whoever asks still holds a place among those at work."""
@@ -249,6 +248,7 @@ class Deliveries:
         return self._looking is not None and not self._looking.done()
 
     async def _look(self) -> None:
+        structlog.contextvars.clear_contextvars()  # of the row whose end made us look
         while self._ended:
             await asyncio.sleep(_LOOK_AGAIN_AFTER)
             self._ended = False
@@ -263,9 +263,11 @@ async def _guarded(work: Awaitable[T], **row: str) -> T | Later:
     """One bad row never stops the rest."""
     try:
         return await work
+    except DatabaseUnavailable:
+        return _NO_DATABASE
     except Exception:
         reference = uuid.uuid4().hex[:8]
-        log.exception("delivery.fault", reference=reference, **row)
+        log.exception("delivery.broken", reference=reference, **row)
         return Later(reason=f"an error of ours; the log has it as {reference}", after=_AFTER_A_FAULT)
 
 
@@ -275,6 +277,19 @@ def _disabled(delivery: Delivery, reason: str, now: datetime) -> Telling:
     note = f"{_shown_target(delivery)}: {reason}."
     event = NewEvent(kind=EventKind.WEBHOOK_DISABLED, at=now, note=note)
     return Telling(instance_id=i.id, event=event, targets=targets(i, event.kind, webhook_url=None))
+
+
+def _instance(row: LeasedCard | LeasedDelivery) -> Instance:
+    return row.instance if isinstance(row, LeasedCard) else row.delivery.event.instance
+
+
+def _shown(delivery: Delivery) -> dict[str, str | int]:
+    return {
+        "delivery": delivery.id,
+        "kind": delivery.event.fact.kind,
+        "target": _shown_target(delivery),
+        "attempt": delivery.attempts + 1,
+    }
 
 
 def _shown_target(delivery: Delivery) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+_OUTAGES = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 _QUIET_FOR = timedelta(seconds=10)
 """Without a failure, until it counts as recovered: on a full disk whatever writes nothing still succeeds."""
 
@@ -43,13 +44,13 @@ class WatchedDatabase:
     async def _watched(self, answer: Awaitable[T]) -> T:
         try:
             done = await answer
-        except (OperationalError, InterfaceError, TimeoutError) as error:
+        except _OUTAGES as error:
             self._note_failure(error)
             raise DatabaseUnavailable("The database does not work at the moment.") from error
         self._note_success()
         return done
 
-    def _note_failure(self, error: OperationalError | InterfaceError | TimeoutError) -> None:
+    def _note_failure(self, error: exc.SQLAlchemyError) -> None:
         self._failed_at = self._clock()
         if self._failing_since is None:
             self._failing_since = self._failed_at

@@ -73,7 +73,7 @@ def restored() -> Iterator[None]:
     """Logging is one for the whole process."""
     root = logging.getLogger()
     before = (root.handlers, root.level, logging.raiseExceptions)
-    hook = sys.excepthook
+    hook, configured = sys.excepthook, structlog.get_config()
     yield
     sys.excepthook = hook
     logging.captureWarnings(capture=False)
@@ -81,7 +81,7 @@ def restored() -> Iterator[None]:
     for name in ("bot", "storage"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 @pytest.fixture(params=["json", "console"])

@@ -22,6 +22,7 @@ from bot.web.health import Health
 from bot.web.instances import InstanceRoutes
 from bot.web.openapi import DescribedApi
 from bot.web.probes import probe_routes
+from bot.web.requestlog import RequestLog
 from bot.web.security import Gate, Inbound
 
 SlackHandler = Callable[[Request], Awaitable[Response]]
@@ -81,6 +82,7 @@ def _wrap(
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "X-Correlation-ID"],
             expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After"],
         )
+    app.add_middleware(RequestLog)
     app.add_middleware(Framing)
 
 

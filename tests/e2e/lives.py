@@ -100,7 +100,7 @@ class Service:
             self.exit_code = said["exit"]
             return
         self.lines.append(line)
-        if said.get("event") == "ready":
+        if said.get("event") == "service.ready":
             self.port = said["port"]
 
 
