@@ -132,6 +132,8 @@ def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
 
 
 def inbound(settings: Settings) -> Inbound:
+    if settings.api_keys == "none":
+        log.warning("rest.open", why="API_KEYS is none: whoever reaches the port may use REST")
     return Inbound(
         api_keys=settings.api_keys,
         request_size_limit=settings.request_size_limit,
