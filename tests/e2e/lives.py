@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,8 @@ class Service:
         self.lines.append(line)
         if said.get("event") == "service.ready":
             self.port = said["port"]
+        elif " service.ready " in line:
+            self.port = int(re.findall(r" port=(\d+)", line)[0])
 
 
 class Nursery:

@@ -63,3 +63,11 @@ async def test_buttons_and_the_form_are_told_apart(either: Office):
         ("form", "create", "VALIDATION_ERROR", "info"),
         ("form", "create", "ok", "info"),
     ]
+
+
+async def test_the_lines_of_a_request_over_http_have_the_id_of_that_request(either: Office):
+    """Over Socket Mode there is no such request, and the command has an id of its own."""
+    with logged(details=True) as lines:
+        await either.ada.command("/gpu list", channel=GPU)
+    told = {"request.answered", "slack.answered"}
+    assert len({line["request_id"] for line in lines if line["event"] in told}) == 1
