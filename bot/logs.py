@@ -18,7 +18,7 @@ from bot.redaction import Redaction
 
 _JSON = structlog.processors.JSONRenderer(ensure_ascii=False)
 _OURS = ("bot", "storage")
-_FIRST = ("timestamp", "level", "event")
+_FIRST = ("timestamp", "level", "event", "instance", "name", "requester", "request_id", "correlation_id")
 _CONTROLS = {number: f"\\u{number:04x}" for number in (*range(0x20), *range(0x7F, 0xA0))}
 """What a terminal would act upon, and the ends of lines, by which others could write lines of ours."""
 
@@ -89,7 +89,7 @@ def _formatter(form: Literal["json", "console"], redaction: Redaction, *, colors
 def _arranged(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """What is looked for first comes first."""
     event["level"] = event["level"].upper()
-    return {**{name: event[name] for name in _FIRST}, **event}
+    return {**{name: event[name] for name in _FIRST if name in event}, **event}
 
 
 def _to_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
