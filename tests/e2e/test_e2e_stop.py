@@ -136,7 +136,7 @@ async def test_a_stop_under_load_loses_nothing_and_doubles_nothing(stage: Stage,
     stage.novita.faults.clear()
     await stage.start(http_mode=http_mode, **PLENTY)
     await stage.until(lambda: ready_ids(stage) == set(on_disk.values()), 90)
-    names = Counter(gpu.order.name.partition("-a")[0] for gpu in stage.cloud.instances())
+    names = Counter(gpu.order.name.rpartition("-a")[0] for gpu in stage.cloud.instances())
     assert len(names) == len(on_disk)
     assert set(names.values()) == {1}
     assert stage.created() == len(on_disk)
