@@ -66,10 +66,10 @@ async def run(
         loop.add_signal_handler(number, stop.set)
     timings = timings or parts.timings_of(settings)
     async with running(settings, timings=timings, wrap=wrap, notify=notify) as port:
-        log.info("ready", port=port, version=parts.bot_version())
+        log.info("service.ready", port=port, version=parts.bot_version())
         await stop.wait()
-        log.info("stopping")
-    log.info("stopped")
+        log.info("service.stopping")
+    log.info("service.stopped")
     return 0
 
 
@@ -137,7 +137,7 @@ class _Service:
 
     async def connect_slack(self, stack: AsyncExitStack) -> None:
         if self._slack is None:
-            log.warning("slack_off", why="SLACK_BOT_TOKEN is not set: REST and webhooks only")
+            log.warning("slack.off", why="SLACK_BOT_TOKEN is not set: REST and webhooks only")
             return
         stack.push_async_callback(self._slack.close)
         await self._slack.start()
@@ -186,7 +186,7 @@ class _Service:
     async def _purge(self) -> None:
         purged = await self._store.instances.purge(utc_now() - timedelta(days=self._settings.retention_days))
         if purged:
-            log.info("purged", instances=purged)
+            log.info("instances.purged", instances=purged)
 
     async def _beat(self) -> None:
         self.health.beat(utc_now())

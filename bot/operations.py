@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from bot import trail
 from bot.asking import Acted, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
 from bot.cloud import Cloud
@@ -75,6 +76,8 @@ class Operations:
             raise NameTaken(request.name, error.free) from error
         except refusals.KeyReused as error:
             raise KeyReused from error
+        if created.id == instance.id:  # else the earlier one of the same key
+            trail.requested(created, Wish.CREATE, actor.user_id)
         self._wake()
         return created
 
@@ -100,6 +103,8 @@ class Operations:
             )
         if changed:
             self._wake()
+        if changed and not wished.repeated:
+            trail.requested(wished.instance, verb, actor.user_id)
         return Acted(instance=wished.instance, nothing_to_do=not changed and not wished.repeated)
 
     async def get(self, ref: str | None, actor: Actor) -> Instance:

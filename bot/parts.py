@@ -27,6 +27,7 @@ from bot.slack.assembly import Access, SlackSide
 from bot.timings import Timings
 from bot.web.security import Inbound
 from storage.database import migrate, open_database
+from storage.outages import WatchedDatabase
 from storage.store.store import Store, make_store
 
 log = structlog.get_logger(__name__)
@@ -51,8 +52,8 @@ async def open_store(settings: Settings, timings: Timings, clock: Clock, stack: 
     """Migrated, and closed with the stack. Raises storage.errors.StorageError."""
     url = settings.database_url.get_secret_value()
     if await migrate(url):
-        log.info("database_migrated")
-    database = await open_database(url)
+        log.info("database.migrated")
+    database = WatchedDatabase(await open_database(url), clock)
     stack.push_async_callback(database.close)
     store = make_store(database, clock, lease=timings.lease, card_gap=timings.card_gap)
     await store.targets.enable_all()
@@ -155,6 +156,8 @@ def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
 
 
 def inbound(settings: Settings) -> Inbound:
+    if settings.api_keys == "none":
+        log.warning("rest.open", why="API_KEYS is none: whoever reaches the port may use REST")
     return Inbound(
         api_keys=settings.api_keys,
         request_size_limit=settings.request_size_limit,

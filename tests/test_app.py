@@ -244,11 +244,11 @@ async def test_what_it_does_is_measured_where_it_is_done(world: World):
 
 async def test_only_the_first_start_migrates(world: World):
     world.database = world.database.with_name("new") / "bot.db"
-    for told in (["database_migrated"], []):
+    for told in (["database.migrated"], []):
         with capture_logs() as logs:
             async with world.service():
                 pass
-        assert [line["event"] for line in logs if line["event"] == "database_migrated"] == told
+        assert [line["event"] for line in logs if line["event"] == "database.migrated"] == told
 
 
 async def test_slack_may_be_down_at_the_start(world: World):
@@ -287,7 +287,7 @@ async def test_without_slack_it_is_rest_and_webhooks(world: World):
             assert (await service.http.post("/slack/events")).status_code == 404
             instance_id = await service.create()
             await eventually(lambda: service.status(instance_id), lambda status: status == "running")
-    assert "slack_off" in [line["event"] for line in logs]
+    assert "slack.off" in [line["event"] for line in logs]
     assert "slack" not in world.parts
     assert world.slack.journal.calls() == []
 
@@ -345,7 +345,7 @@ async def test_what_is_old_and_over_is_forgotten(world: World):
                 return (await service.http.get(f"/api/instances/{over.id}")).status_code
 
             await eventually(found, lambda status_code: status_code == 404)
-    assert [line["instances"] for line in logs if line["event"] == "purged"] == [1]
+    assert [line["instances"] for line in logs if line["event"] == "instances.purged"] == [1]
 
 
 # --- not up -------------------------------------------------------------------------------------------------
@@ -477,13 +477,13 @@ async def test_a_signal_ends_it_with_exit_code_0(world: World, number: signal.Si
         async def ready() -> list[str]:
             return [line["event"] for line in logs]
 
-        await eventually(ready, lambda events: "ready" in events)
+        await eventually(ready, lambda events: "service.ready" in events)
         os.kill(os.getpid(), number)
         assert await asyncio.wait_for(living, 10) == 0
-    assert [event for event in await ready() if event in ("ready", "stopping", "stopped")] == [
-        "ready",
-        "stopping",
-        "stopped",
+    assert [event for event in await ready() if event.startswith("service.")] == [
+        "service.ready",
+        "service.stopping",
+        "service.stopped",
     ]
 
 

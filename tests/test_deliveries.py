@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 from clocks import Clock
+from loglines import logged
 from measured import tally, told
 from samples import creating, running, seconds
 from structlog.testing import capture_logs
@@ -411,7 +412,7 @@ async def test_a_card_that_cannot_be_edited_is_left_until_the_next_change(bench)
     await bench.run()
     bench.slack.say("card", Dead(reason="edit_window_closed"))
     await bench.changes()
-    with capture_logs() as logs:
+    with logged() as logs:
         await bench.run()
     bench.clock.advance(24 * 3600)
     assert await bench.run() == 0
@@ -481,7 +482,7 @@ async def test_one_bad_row_never_stops_the_rest(bench):
     assert (bad.state, bad.attempts) == (DeliveryState.PENDING, 1)
     assert good.state is DeliveryState.DELIVERED
     (entry,) = logs
-    assert (entry["event"], entry["delivery"]) == ("delivery.fault", bad.id)
+    assert (entry["event"], entry["delivery"]) == ("delivery.broken", bad.id)
     assert entry["reference"] in bad.last_error
     assert "secret" not in bad.last_error
     bench.clock.advance(60)
@@ -495,7 +496,7 @@ async def test_one_bad_card_never_stops_the_rest(bench):
     await bench.happens(2, card="C1")
     with capture_logs() as logs:
         await bench.run()
-    assert [entry["event"] for entry in logs] == ["delivery.fault"]
+    assert [entry["event"] for entry in logs] == ["delivery.broken"]
     bench.clock.advance(31)
     assert await bench.run() == 1
 
@@ -508,7 +509,7 @@ async def test_what_could_not_be_settled_is_sent_again_when_the_lease_lapses(ben
     with monkeypatch.context() as broken, capture_logs() as logs:
         broken.setattr(bench.store.deliveries, "settle_delivered", refuse)
         await bench.run()
-    assert [entry["event"] for entry in logs] == ["delivery.fault"]
+    assert [entry["event"] for entry in logs] == ["delivery.broken"]
     bench.clock.advance(19)
     assert await bench.run() == 0
     bench.clock.advance(2)
@@ -532,7 +533,7 @@ async def test_a_look_that_fails_is_made_again_by_the_next(bench, monkeypatch):
     await bench.happens(1, hook())
     with capture_logs() as logs:
         await bench.run()
-    assert [entry["event"] for entry in logs] == ["delivery.fault"]
+    assert [entry["event"] for entry in logs] == ["delivery.broken"]
     await bench.happens(2, hook())
     assert await bench.run() == 1
 

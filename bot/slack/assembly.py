@@ -100,7 +100,7 @@ class SlackSide:
             async with asyncio.timeout(_CONNECT_WITHIN.total_seconds()):
                 await self._workspace.team_id()
         except (Refused, Unavailable, TimeoutError) as error:
-            log.warning("slack_not_reached", why=str(error) or "no answer in time")
+            log.warning("slack.unidentified", why=str(error) or "no answer in time")
 
 
 def _bolt_app(client: AsyncWebClient, bot_token: str) -> AsyncApp:

@@ -87,7 +87,7 @@ class SocketModeSupervisor:
         await asyncio.wait(waiting, timeout=within.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
         await self.watch()
         if self._down_since is not None:
-            log.warning("slack_disconnected")
+            log.warning("slack.disconnected")
 
     async def watch(self) -> None:
         """One round of the watchdog."""
@@ -119,7 +119,7 @@ class SocketModeSupervisor:
             return
         line.down_since = line.down_since or now
         if now - max(line.down_since, line.handler_since) >= _NEW_HANDLER_AFTER:
-            log.warning("socket_mode_replaced", down_since=line.down_since.isoformat())
+            log.debug("connection.replaced", since=line.down_since)
             await _hang_up(line)
             fresh = self._new_line()
             line.handler, line.connecting = fresh.handler, fresh.connecting
@@ -130,11 +130,11 @@ class SocketModeSupervisor:
 
     def _note(self, *, connected: bool) -> None:
         if connected and self._down_since is not None:
-            log.info("slack_connected", down_since=self._down_since.isoformat())
+            log.info("slack.connected", since=self._down_since)
             self._down_since = None
         elif not connected and self._down_since is None:
             self._down_since = self._clock()
-            log.warning("slack_disconnected")
+            log.warning("slack.disconnected")
 
     def _new_line(self) -> _Line:
         handler = _Handler(self._app, self._app_token, self._metrics)
@@ -150,7 +150,7 @@ async def _hang_up(line: _Line) -> None:
 
 
 def _quiet_logger() -> logging.Logger:
-    """The SDK logs a traceback at every failed try; `slack_disconnected` says it once."""
+    """The SDK logs a traceback at every failed try; `slack.disconnected` says it once."""
     logger = logging.getLogger("bot.slack.socket_mode")
     logger.setLevel(logging.CRITICAL)
     return logger

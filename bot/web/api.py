@@ -30,6 +30,7 @@ from bot.web.products import OnSale, ProductRoutes
 from bot.web.quotas import HEADERS
 from bot.web.rates import RateLimit
 from bot.web.remembered import Generation, Remembered
+from bot.web.requestlog import RequestLog
 from bot.web.security import Gate, Inbound
 
 SlackHandler = Callable[[Request], Awaitable[Response]]
@@ -112,6 +113,7 @@ def _wrap(
             allow_headers=_SENT_BY_PAGES,
             expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After", *HEADERS],
         )
+    app.add_middleware(RequestLog)
 
 
 def _slack_route(handler: SlackHandler | None) -> SlackHandler:

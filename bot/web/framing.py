@@ -85,7 +85,7 @@ class LastResort:
         try:
             await self._app(scope, receive, noted)
         except Exception:
-            _log.exception("rest.unexpected", method=scope["method"], path=scope["path"])
+            _log.exception("rest.broken", method=scope["method"], path=scope["path"])
             if begun:
                 raise
             reference = scope["state"]["request_id"]

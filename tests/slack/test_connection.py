@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from clocks import Clock
+from loglines import logged
 from measured import tally
 from samples import seconds
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
@@ -121,7 +122,7 @@ async def test_there_are_two_connections(line: Line):
         await line.supervisor.start(within=SOON)
     await line.connected()
     assert line.supervisor.unhealthy_since() is None
-    assert [entry["event"] for entry in logs] == ["slack_connected"]
+    assert [entry["event"] for entry in logs] == ["slack.connected"]
     assert await line.command()
 
 
@@ -152,7 +153,7 @@ async def test_it_is_unhealthy_while_no_connection_stands(line: Line):
     with capture_logs() as later:
         await line.connected()
     assert line.supervisor.unhealthy_since() is None
-    assert [entry["event"] for entry in logs + later] == ["slack_disconnected", "slack_connected"]
+    assert [entry["event"] for entry in logs + later] == ["slack.disconnected", "slack.connected"]
     assert await line.command()
 
 
@@ -194,9 +195,9 @@ async def test_a_handler_that_stays_down_is_replaced_every_two_minutes(line: Lin
 
     async def replaced(after: float) -> int:
         line.clock.advance(after)
-        with capture_logs() as logs:
+        with logged(details=True) as logs:
             await line.supervisor.watch()
-        return [entry["event"] for entry in logs].count("socket_mode_replaced")
+        return [entry["event"] for entry in logs].count("connection.replaced")
 
     assert [await replaced(after) for after in (119, 1, 119, 1)] == [0, 2, 0, 2]
     assert all(handler.client.aiohttp_client_session.closed for handler in first)
@@ -213,7 +214,7 @@ async def test_slack_may_be_down_at_the_start(line: Line):
         await line.supervisor.start(within=seconds(0.2))
     assert asyncio.get_running_loop().time() - began < 2
     assert line.supervisor.unhealthy_since() == line.clock.now
-    assert [entry["event"] for entry in logs] == ["slack_disconnected"]
+    assert [entry["event"] for entry in logs] == ["slack.disconnected"]
     line.mended()
     await line.connected()
     assert line.supervisor.unhealthy_since() is None

@@ -86,7 +86,7 @@ async def test_what_breaks_in_the_middle_of_an_answer_is_logged_and_cut_off(buil
     with capture_logs() as logs, pytest.raises(ValueError, match="broken"):
         await rest.http.post("/slack/events")
 
-    assert [line["event"] for line in logs] == ["rest.unexpected"]
+    assert [line["event"] for line in logs] == ["rest.broken"]
 
 
 async def test_what_is_not_http_passes_untouched():
