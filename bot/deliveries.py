@@ -23,15 +23,17 @@ from typing import Any, Protocol, TypeVar, assert_never
 
 import structlog
 
+from bot.audience import targets
 from bot.schedule import next_attempt, next_slack_attempt
 from bot.sinks.slack import SlackSink
 from bot.sinks.verdicts import CardVerdict, Dead, Delivered, Gone, Later, Lost, Shown, Verdict
 from bot.sinks.webhook import WebhookSink, origin
 from bot.workers import Workers
-from storage.records import Delivery, TargetKind
+from storage.records import Delivery, EventKind, NewEvent, TargetKind
 from storage.store.cards import LeasedCard
 from storage.store.deliveries import LeasedDelivery
 from storage.store.store import Store
+from storage.store.targets import Telling
 
 log = structlog.get_logger(__name__)
 
@@ -233,7 +235,8 @@ class Deliveries:
             await self._disable(row.delivery, f"nothing but failures since {since:%Y-%m-%d %H:%M} UTC")
 
     async def _disable(self, delivery: Delivery, reason: str) -> None:
-        if await self._store.targets.disable_target(delivery.target.address, reason):
+        told = _disabled(delivery, reason, self._clock())
+        if await self._store.targets.disable_target(delivery.target.address, reason, told=told):
             log.warning("target.disabled", target=_shown_target(delivery), reason=reason)
 
     def _look_again(self) -> None:
@@ -264,6 +267,14 @@ async def _guarded(work: Awaitable[T], **row: str) -> T | Later:
         reference = uuid.uuid4().hex[:8]
         log.exception("delivery.fault", reference=reference, **row)
         return Later(reason=f"an error of ours; the log has it as {reference}", after=_AFTER_A_FAULT)
+
+
+def _disabled(delivery: Delivery, reason: str, now: datetime) -> Telling:
+    """In the thread of the instance whose event was refused: a channel that somebody reads."""
+    i = delivery.event.instance
+    note = f"{_shown_target(delivery)}: {reason}."
+    event = NewEvent(kind=EventKind.WEBHOOK_DISABLED, at=now, note=note)
+    return Telling(instance_id=i.id, event=event, targets=targets(i, event.kind, webhook_url=None))
 
 
 def _shown_target(delivery: Delivery) -> str:

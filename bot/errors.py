@@ -6,6 +6,7 @@ BotError
 ├── NotAllowed              this person may not do this
 ├── TryAgain                a check that a change needs could not be made just now
 ├── InstanceNotFound        no instance of that name or id
+├── KeyReused               a program's request key came before, with another request
 ├── NameTaken               a name that is in use; carries the next free one
 ├── InvalidState            the verb is not possible in the instance's state
 ├── CatalogError            what was asked for is not sold
@@ -55,6 +56,13 @@ class TryAgain(BotError):
 
 class InstanceNotFound(BotError):
     code = "INSTANCE_NOT_FOUND"
+
+
+class KeyReused(BotError):
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came before with another request. Send a new one.")
 
 
 class NameTaken(BotError):

@@ -9,85 +9,23 @@ import secrets
 import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
+from bot.asking import Acted, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
 from bot.cloud import Cloud
-from bot.errors import InstanceNotFound, InvalidState, NameTaken, NotAllowed, UsageError
+from bot.errors import InstanceNotFound, InvalidState, KeyReused, NameTaken, NotAllowed, UsageError
 from bot.matching import match_gpu
 from bot.wishes import grant
-from storage.cloud import BillingMode, Details
+from storage import errors as refusals
+from storage.cloud import Details
 from storage.errors import Ambiguous, NameInUse, NoSuchInstance
 from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, State, Wish
 from storage.store.finding import Find
 from storage.store.store import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who asks. Guests and people of other workspaces are no full members, and may nothing."""
-
-    user_id: str | None
-    """Slack user id; None: a program with a REST key, which may act on all."""
-    team_id: str | None = None
-    full_member: bool = True
-
-    @property
-    def is_program(self) -> bool:
-        return self.user_id is None
-
-
-PROGRAM = Actor(user_id=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """The DEFAULT_* settings."""
-
-    region: str
-    gpu_count: int
-    disk_gb: int
-    template: str | None
-    billing_mode: BillingMode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What was asked for, before defaults."""
-
-    gpu: str
-    gpu_count: int | None = None
-    name: str | None = None
-    template: str | None = None
-    image: str | None = None
-    billing_mode: BillingMode | None = None
-    regions: tuple[str, ...] = ()
-    regions_only: bool = True
-    disk_gb: int | None = None
-    max_usd_per_hour: Decimal | None = None
-    webhook_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a request came from."""
-
-    key: str | None
-    """The same for every delivery of one request; None: each is a request of its own."""
-    channel: str | None = None
-    """Where notices go; None: nowhere."""
-    response_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acted:
-    instance: Instance
-    nothing_to_do: bool
-    """It was so already."""
 
 
 class Operations:
@@ -113,7 +51,7 @@ class Operations:
     async def create(self, asked: Asked, actor: Actor, origin: Origin, *, unique_name: bool) -> Instance:
         """One transaction, durable when it returns. A key seen before gives the earlier instance.
 
-        Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken.
+        Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken, KeyReused.
         """
         self.require_member(actor)
         request = self._filled(asked)
@@ -126,17 +64,20 @@ class Operations:
         event = NewEvent(kind=EventKind.REQUESTED, at=now, actor=actor.user_id, verb=Wish.CREATE)
         try:
             created = await self._store.instances.add(
-                instance, key=origin.key, event=event, card=card, unique_name=unique_name
+                instance, key=origin.request_key, event=event, card=card, unique_name=unique_name
             )
         except NameInUse as error:
             raise NameTaken(request.name, error.free) from error
+        except refusals.KeyReused as error:
+            raise KeyReused from error
         self._wake()
         return created
 
-    async def act(self, verb: Wish, ref: str | None, actor: Actor, *, key: str | None) -> Acted:
+    async def act(self, verb: Wish, ref: str | None, actor: Actor, origin: Origin) -> Acted:
         """Start, stop, restart or delete. `ref`: id or name; None: the actor's only instance.
 
-        One transaction. Raises NotAllowed, InstanceNotFound, UsageError (several fit), InvalidState.
+        One transaction. A key seen before gives the earlier answer.
+        Raises NotAllowed, InstanceNotFound, UsageError (several fit), InvalidState, KeyReused.
         """
         self.require_member(actor)
         changed = False
@@ -146,10 +87,12 @@ class Operations:
             self._require_may_act(actor, i)
             after, event = grant(i, verb, actor.user_id, self._clock())
             changed = event is not None
-            return after, event
+            return (replace(after, correlation_id=origin.correlation_id) if changed else after), event
 
         with _finding(ref, verb.value):
-            wished = await self._store.instances.wish(self._find(ref, actor), key=key, decide=decide)
+            wished = await self._store.instances.wish(
+                self._find(ref, actor), key=origin.request_key, decide=decide
+            )
         if changed:
             self._wake()
         return Acted(instance=wished.instance, nothing_to_do=not changed and not wished.repeated)
@@ -251,6 +194,8 @@ def _finding(ref: str | None, verb: str) -> Iterator[None]:
         raise UsageError(
             f"You have several instances: {names}.", hint=f"/gpu {verb} {error.names[0]}"
         ) from error
+    except refusals.KeyReused as error:
+        raise KeyReused from error
     except NoSuchInstance as error:
         hint = f"/gpu {verb} {error.near[0]}" if error.near else "/gpu list all"
         raise InstanceNotFound(_not_found(ref), hint=hint) from error
@@ -277,6 +222,7 @@ def _new_instance(request: CreateRequest, actor: Actor, origin: Origin, now: dat
         wish=Wish.CREATE,
         wished_by=actor.user_id,
         wished_at=now,
+        correlation_id=origin.correlation_id,
         acted_at=now,
         updated_at=now,
     )

@@ -14,10 +14,11 @@ import stamina
 import structlog
 from pydantic import SecretStr
 
+from bot.asking import Defaults
 from bot.catalog import Catalog
 from bot.novita.client import NovitaClient
 from bot.novita.limits import Limits
-from bot.operations import Defaults, Operations
+from bot.operations import Operations
 from bot.settings import Settings
 from bot.sinks.webhook import WebhookSink
 from bot.slack.assembly import Access, SlackSide

@@ -3,6 +3,7 @@
 ```
 StorageError
 ├── NameInUse               of `add`; carries the next free name
+├── KeyReused               the request key came before, with another request
 ├── NoSuchInstance          nothing of that id or name; carries near names
 ├── Ambiguous               the name was left out and there are several; carries their names
 ├── DatabaseBusy            another process has the SQLite file
@@ -23,6 +24,10 @@ class NameInUse(StorageError):
         super().__init__(f"The name {name} is in use; {free} is free.")
         self.name = name
         self.free = free
+
+
+class KeyReused(StorageError):
+    pass
 
 
 class NoSuchInstance(StorageError):

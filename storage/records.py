@@ -97,6 +97,8 @@ class EventKind(StrEnum):
     """Novita refused a stop, restart or delete for good; the instance is as it was. Told in Slack only."""
     LATE_REMOVED = "instance.late_removed"
     """A GPU of an attempt that was given up appeared and was removed. Told in Slack only."""
+    WEBHOOK_DISABLED = "instance.webhook_disabled"
+    """A receiver gets nothing more, after this instance's events failed there. Told in Slack only."""
 
 
 WEBHOOK_EVENTS = frozenset(
@@ -230,6 +232,10 @@ class Instance:
     reason: Reason | None = None
     error: Failure | None = None
 
+    # for whom it is traced
+    correlation_id: str | None = None
+    """That came with the latest wish by REST: it goes on to Novita and to webhooks."""
+
     # money
     billing_since: datetime | None = None
     """The present run is billed since then; None: no GPU is billed."""
@@ -298,6 +304,20 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAttempt:
+    """One try that was made, and what came of it."""
+
+    number: int
+    """1, 2, 3 ... over the life of the delivery, replays included."""
+    at: datetime
+    """When its outcome was known."""
+    status_code: int | None = None
+    """The receiver's; None: there was no answer, or it was Slack's."""
+    error: str | None = None
+    """None: it was accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One event to one target."""
 
@@ -306,11 +326,12 @@ class Delivery:
     target: Target
     state: DeliveryState
     attempts: int
-    """Tries that were made, failed or not."""
+    """Tries that were made since it was written or replayed, failed or not."""
     due_at: datetime | None
     last_status_code: int | None = None
     last_error: str | None = None
     delivered_at: datetime | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,7 @@ instances = Table(
     Column("reclaim_told_at", Moment()),
     Column("reason", Word(Reason)),
     Column("error", Json(Failure)),
+    Column("correlation_id", Text()),
     Column("billing_since", Moment()),
     Column("billed_usd", Money(), nullable=False),
     Column("sequence", Integer(), nullable=False),
@@ -172,6 +173,16 @@ deliveries = Table(
     ),
 )
 
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery_id", ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer(), primary_key=True, autoincrement=False),
+    Column("at", Moment(), nullable=False),
+    Column("status_code", Integer()),
+    Column("error", Text()),
+)
+
 targets = Table(
     "targets",
     metadata,
@@ -213,7 +224,10 @@ requests = Table(
         nullable=False,
         index=True,
     ),
-    Column("created_at", Moment(), nullable=False),
+    Column("created_at", Moment(), nullable=False, index=True),
+    # Of a program's request: what was asked for, as a digest, and the instance as it was answered.
+    Column("fingerprint", Text()),
+    Column("answer", Json(Instance)),
 )
 
 leases = Table(

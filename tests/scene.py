@@ -15,8 +15,9 @@ from clocks import Clock
 from fakes import FakeNovita, FakeProbe
 from samples import REQUEST, creating
 
+from bot.asking import PROGRAM, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
-from bot.operations import PROGRAM, Actor, Asked, Defaults, Operations, Origin
+from bot.operations import Operations
 from bot.poller import Poller
 from bot.reconciler import Reconciler
 from bot.timings import Timings

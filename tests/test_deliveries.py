@@ -261,6 +261,7 @@ async def test_410_ends_the_target_and_all_that_waits_for_it(bench):
     states = {(row.event.instance.name, row.target.address): row.state for row in await bench.rows()}
     assert states == {
         ("my-train-1", HOOK): DeliveryState.DEAD,
+        ("my-train-1", "slack"): DeliveryState.DELIVERED,  # that the webhook gets nothing more
         ("my-train-2", "https://hooks.example/b"): DeliveryState.DELIVERED,
         ("my-train-3", HOOK): DeliveryState.DEAD,
     }
@@ -268,6 +269,17 @@ async def test_410_ends_the_target_and_all_that_waits_for_it(bench):
     assert [entry["event"] for entry in logs] == ["delivery.dead", "target.disabled"]
     (disabled,) = await bench.store.targets.disabled_targets()
     assert (disabled.address, disabled.reason) == (HOOK, "wants no more")
+
+
+async def test_slack_is_told_once_which_webhook_gets_nothing_more_and_why(bench):
+    secret = "https://hooks.example/a/secret?token=s3cret"
+    bench.webhooks.say(secret, *[Gone(reason="the receiver wants no more (410)", status_code=410)] * 2)
+    await bench.happens(1, hook(secret))
+    await bench.happens(2, hook(secret))
+    await bench.run()
+    (told,) = [row.event for row in await bench.rows() if row.target.address == "slack"]
+    assert told.fact.kind is EventKind.WEBHOOK_DISABLED
+    assert told.fact.note == "https://hooks.example: the receiver wants no more (410)."
 
 
 async def test_a_replay_that_fails_leaves_the_target_disabled_and_is_told_once(bench):

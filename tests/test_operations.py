@@ -101,7 +101,7 @@ async def test_a_guest_may_nothing(s: Scene):
     with pytest.raises(NotAllowed):
         await create(s, actor=GUEST)
     with pytest.raises(NotAllowed):
-        await s.operations.act(Wish.STOP, i.id, GUEST, key=None)
+        await s.operations.act(Wish.STOP, i.id, GUEST, Origin(key=None))
     with pytest.raises(NotAllowed):
         await s.operations.get(i.id, GUEST)
     with pytest.raises(NotAllowed):
@@ -117,9 +117,9 @@ async def test_a_guest_may_nothing(s: Scene):
 async def test_a_wish_is_recorded_once_for_each_request(s: Scene):
     i = await s.ready()
     s.woken.clear()
-    first = await s.operations.act(Wish.STOP, "MY-TRAIN", ADA, key="command:2")
-    again = await s.operations.act(Wish.STOP, "my-train", ADA, key="command:2")
-    later = await s.operations.act(Wish.STOP, i.id, ADA, key="command:3")
+    first = await s.operations.act(Wish.STOP, "MY-TRAIN", ADA, Origin(key="command:2"))
+    again = await s.operations.act(Wish.STOP, "my-train", ADA, Origin(key="command:2"))
+    later = await s.operations.act(Wish.STOP, i.id, ADA, Origin(key="command:3"))
     assert [acted.nothing_to_do for acted in (first, again, later)] == [False, False, True]
     assert len(s.woken) == 1
     assert (await s.now(i)).wished_by == "U1"
@@ -130,14 +130,14 @@ async def test_who_may_act(s: Scene):
     for somebody in (ADA, ADMIN, PROGRAM):
         assert s.operations.may_act(somebody, i)
     with pytest.raises(NotAllowed, match="Only <@U1> or an administrator"):
-        await s.operations.act(Wish.STOP, i.id, BEN, key=None)
+        await s.operations.act(Wish.STOP, i.id, BEN, Origin(key=None))
     assert (await s.now(i)).wish is None
 
 
 async def test_an_instance_that_came_by_rest_belongs_to_admins_or_to_all_members(s: Scene):
     i = await s.ready(requester=None)
     with pytest.raises(NotAllowed, match="Only an administrator"):
-        await s.operations.act(Wish.STOP, i.id, BEN, key=None)
+        await s.operations.act(Wish.STOP, i.id, BEN, Origin(key=None))
     without_admins = Operations(
         store=s.store,
         catalog=s.catalog,
@@ -153,19 +153,19 @@ async def test_an_instance_that_came_by_rest_belongs_to_admins_or_to_all_members
 
 async def test_the_only_instance_needs_no_name(s: Scene):
     with pytest.raises(InstanceNotFound, match="You have no instance"):
-        await s.operations.act(Wish.STOP, None, ADA, key=None)
+        await s.operations.act(Wish.STOP, None, ADA, Origin(key=None))
     await s.ready()
-    assert (await s.operations.act(Wish.STOP, None, ADA, key=None)).instance.name == "my-train"
+    assert (await s.operations.act(Wish.STOP, None, ADA, Origin(key=None))).instance.name == "my-train"
     await create(s, name="second")
     with pytest.raises(UsageError, match="several") as several:
-        await s.operations.act(Wish.STOP, None, ADA, key=None)
+        await s.operations.act(Wish.STOP, None, ADA, Origin(key=None))
     assert several.value.hint in ("/gpu stop second", "/gpu stop my-train")
 
 
 async def test_an_unknown_name_gets_the_nearest(s: Scene):
     await s.ready()
     with pytest.raises(InstanceNotFound, match="no instance called my-trian") as missed:
-        await s.operations.act(Wish.STOP, "my-trian", ADA, key=None)
+        await s.operations.act(Wish.STOP, "my-trian", ADA, Origin(key=None))
     assert missed.value.hint == "/gpu stop my-train"
     with pytest.raises(InstanceNotFound) as far_off:
         await s.operations.get("qqqqqqq", ADA)
@@ -175,7 +175,7 @@ async def test_an_unknown_name_gets_the_nearest(s: Scene):
 async def test_a_verb_that_the_state_forbids_changes_nothing(s: Scene):
     i = await create(s)
     with pytest.raises(InvalidState):
-        await s.operations.act(Wish.STOP, i.id, ADA, key="command:9")
+        await s.operations.act(Wish.STOP, i.id, ADA, Origin(key="command:9"))
     assert (await s.now(i)).version == i.version
 
 

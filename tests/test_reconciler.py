@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from samples import REQUEST, seconds
-from scene import ADA, Scene, scene
+from scene import ADA, Origin, Scene, scene
 
 from bot.errors import (
     BadCredentials,
@@ -32,7 +32,7 @@ async def s(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def act(s: Scene, i: Instance, verb: Wish) -> None:
-    await s.operations.act(verb, i.id, ADA, key=None)
+    await s.operations.act(verb, i.id, ADA, Origin(key=None))
     await s.settle()
 
 
@@ -258,7 +258,7 @@ async def test_a_delete_that_overtakes_the_create_removes_what_it_made(s: Scene)
     i = await s.ask()
     await s.reconciler.reconcile()
     await s.novita.called("create")
-    await s.operations.act(Wish.DELETE, i.id, ADA, key=None)
+    await s.operations.act(Wish.DELETE, i.id, ADA, Origin(key=None))
     s.novita.gates["create"].set()
     await s.reconciler.workers.idle()
     await s.settle()
@@ -336,10 +336,10 @@ async def test_a_refused_start_is_told_and_the_machine_kept(s: Scene):
 async def test_a_wish_while_a_call_is_on_its_way_wins(s: Scene):
     i = await s.ready()
     s.novita.gates["stop"] = asyncio.Event()
-    await s.operations.act(Wish.STOP, i.id, ADA, key=None)
+    await s.operations.act(Wish.STOP, i.id, ADA, Origin(key=None))
     await s.reconciler.reconcile()
     await s.novita.called("stop")
-    await s.operations.act(Wish.DELETE, i.id, ADA, key=None)
+    await s.operations.act(Wish.DELETE, i.id, ADA, Origin(key=None))
     s.novita.gates["stop"].set()
     await s.reconciler.workers.idle()
     assert ((await s.now(i)).state, (await s.now(i)).wish) == (State.DELETING, Wish.DELETE)
@@ -347,9 +347,9 @@ async def test_a_wish_while_a_call_is_on_its_way_wins(s: Scene):
 
 async def test_a_wish_just_before_the_call_stops_the_call(s: Scene):
     i = await s.ready()
-    await s.operations.act(Wish.STOP, i.id, ADA, key=None)
+    await s.operations.act(Wish.STOP, i.id, ADA, Origin(key=None))
     (row,) = await s.store.instances.lease_due(9)
-    await s.operations.act(Wish.DELETE, i.id, ADA, key=None)
+    await s.operations.act(Wish.DELETE, i.id, ADA, Origin(key=None))
     await s.reconciler._step(row)
     assert s.novita.count("stop") == 0
 
@@ -357,7 +357,7 @@ async def test_a_wish_just_before_the_call_stops_the_call(s: Scene):
 async def test_a_wish_just_before_the_create_stops_the_create(s: Scene):
     i = await s.ask()
     (row,) = await s.store.instances.lease_due(9)
-    await s.operations.act(Wish.DELETE, i.id, ADA, key=None)
+    await s.operations.act(Wish.DELETE, i.id, ADA, Origin(key=None))
     await s.reconciler._step(row)
     await s.settle()
     assert (s.novita.count("create"), (await s.now(i)).state) == (0, State.DELETED)

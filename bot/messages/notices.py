@@ -46,7 +46,7 @@ def _address(event: Event, headline: str) -> str:
     return f"{' '.join(called)} " if called else ""
 
 
-def _sentences(event: Event) -> Iterator[str]:  # noqa: PLR0911 - one return a kind
+def _sentences(event: Event) -> Iterator[str]:  # noqa: C901, PLR0911 - one return a kind
     """The first one is also what the notification says."""
     match event.fact.kind:
         case EventKind.READY | EventKind.STARTED:
@@ -65,6 +65,8 @@ def _sentences(event: Event) -> Iterator[str]:  # noqa: PLR0911 - one return a k
             return _refused(event)
         case EventKind.LATE_REMOVED:
             return _late_removed(event)
+        case EventKind.WEBHOOK_DISABLED:
+            return _webhook_disabled(event)
         case EventKind.REQUESTED:
             return _requested(event)
         case _:
@@ -197,6 +199,13 @@ def _late_removed(event: Event) -> Iterator[str]:
         yield f"It cost {usd(most)} at most."
     elif i.offer is not None:
         yield f"Novita bills the time that it existed, at about {rate(i.offer.usd_per_hour)}."
+
+
+def _webhook_disabled(event: Event) -> Iterator[str]:
+    yield f":no_bell: A webhook that is told about {bold(event.instance.name)} gets nothing more."
+    if event.fact.note is not None:
+        yield clean(event.fact.note, 300)
+    yield "It is tried again when this bot restarts, or when a delivery is replayed and accepted."
 
 
 def _requested(event: Event) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
+from bot.asking import Actor, Asked, Origin
 from bot.catalog import Catalog
 from bot.errors import (
     BotError,
@@ -21,7 +22,7 @@ from bot.errors import (
 from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status, render
 from bot.messages import answers
 from bot.messages.blocks import Message
-from bot.operations import Actor, Asked, Operations, Origin
+from bot.operations import Operations
 from bot.slack.people import People
 from storage.cloud import BillingMode
 from storage.records import Wish
@@ -150,7 +151,7 @@ class Conversation:
         return answers.created(await self._operations.create(asked, actor, origin, unique_name=True))
 
     async def act(self, verb: Wish, ref: str | None, spoken: Spoken) -> Message:
-        acted = await self._operations.act(verb, ref, await self._actor(spoken), key=spoken.key)
+        acted = await self._operations.act(verb, ref, await self._actor(spoken), Origin(key=spoken.key))
         return answers.acted(acted.instance, verb, nothing_to_do=acted.nothing_to_do)
 
     async def list_instances(self, spoken: Spoken, *, everybody: bool) -> Message:

@@ -10,8 +10,8 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.asking import Actor
 from bot.errors import TryAgain
-from bot.operations import Actor
 from bot.sinks.slack_answers import Refused, Unavailable, Why, answer_of
 from bot.slack.workspace import Workspace
 

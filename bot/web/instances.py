@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 
-from bot.operations import PROGRAM, Asked, Operations, Origin
+from bot.asking import PROGRAM, Asked, Origin
+from bot.operations import Operations
 from bot.web.errors import fault, missing
 from bot.web.handlers import Refused
 from bot.web.schemas import CreatedOut, CreateIn, ErrorOut, InstanceListOut, InstanceOut, ListQuery, Name

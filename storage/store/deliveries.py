@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.engine import Connection
 
-from storage.records import Card, Delivery, DeliveryState
+from storage.records import Card, Delivery, DeliveryAttempt, DeliveryState, TargetKind
+from storage.store.attemptrows import read_attempts, write_attempt
 from storage.store.cards import CARD_COLUMNS, read_card
 from storage.store.deliveryrows import COLUMNS, read_delivery, select_deliveries, select_ready
 from storage.store.targets import clear_failing, is_disabled, note_failing
-from storage.store.transaction import FREED, Ledger, Transaction, claim, renew
+from storage.store.transaction import FREED, Ledger, Transaction, claim, is_held, renew
 from storage.tables import cards, deliveries, targets
 
 PER_TARGET = 4
@@ -30,6 +31,26 @@ class LeasedDelivery:
     token: str
     failing_since: datetime | None
     """The target's first failure since its latest success."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which deliveries; None: of any."""
+
+    state: DeliveryState | None = None
+    kind: TargetKind | None = None
+    instance_id: str | None = None
+
+    def conditions(self) -> tuple[ColumnElement[bool], ...]:
+        asked = {
+            deliveries.c.state: self.state,
+            deliveries.c.target_kind: self.kind,
+            deliveries.c.instance_id: self.instance_id,
+        }
+        return tuple(column == value for column, value in asked.items() if value is not None)
+
+
+ALL = Wanted()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,22 +110,34 @@ class Deliveries:
         return await self._ledger.write(lambda transaction: _settle_failed(transaction, leased, values))
 
     async def replay(self, delivery_id: str) -> Delivery | None:
-        """Due now, whatever became of it; None: there is none of that id. Idempotent while it is pending."""
+        """Due now and with all its tries before it, whatever became of it; None: there is none of that id.
+
+        Idempotent while it is pending.
+        """
         return await self._ledger.write(lambda transaction: _replay(transaction, delivery_id))
 
+    async def replay_dead(self, since: datetime) -> int:
+        """The same for all that were written since then and are dead; how many those were."""
+        dead = (deliveries.c.state == DeliveryState.DEAD, deliveries.c.created_at >= since)
+        return await self._ledger.write(lambda transaction: _make_due(transaction, *dead))
+
     async def list_deliveries(
-        self, *, limit: int = 100, offset: int = 0, state: DeliveryState | None = None
+        self, wanted: Wanted = ALL, *, limit: int = 100, offset: int = 0
     ) -> tuple[tuple[Delivery, ...], int]:
         """Newest first, and how many there are in all."""
-        conditions = () if state is None else (deliveries.c.state == state,)
 
         def work(connection: Connection) -> tuple[tuple[Delivery, ...], int]:
+            conditions = wanted.conditions()
             newest = select_deliveries().where(*conditions).order_by(*_NEWEST)
             rows = connection.execute(newest.limit(limit).offset(offset))
             total = connection.scalar(select(func.count()).select_from(deliveries).where(*conditions))
             return tuple(read_delivery(row) for row in rows), total or 0
 
         return await self._ledger.read(work)
+
+    async def attempts(self, delivery_ids: Collection[str]) -> Mapping[str, tuple[DeliveryAttempt, ...]]:
+        """Every try of these, first to last; a delivery that was not tried yet is not there."""
+        return await self._ledger.read(lambda connection: read_attempts(connection, delivery_ids))
 
     async def backlog(self) -> Backlog:
         def work(connection: Connection) -> Backlog:
@@ -178,12 +211,20 @@ def _release(transaction: Transaction, leased: LeasedDelivery, values: Mapping[s
     held = (deliveries.c.id == leased.delivery.id, deliveries.c.lease_token == leased.token)
     statement = update(deliveries).where(*held)
     tried = statement.values(**values, **FREED, attempts=deliveries.c.attempts + 1)
-    return transaction.change(tried) == 1
+    if transaction.change(tried) != 1:
+        return False
+    write_attempt(transaction, leased.delivery.id, values["last_status_code"], values["last_error"])
+    return True
 
 
 def _replay(transaction: Transaction, delivery_id: str) -> Delivery | None:
-    again = update(deliveries).where(deliveries.c.id == delivery_id)
-    values = {"state": DeliveryState.PENDING, "due_at": transaction.now, "delivered_at": None}
-    transaction.connection.execute(again.values(values))
+    _make_due(transaction, deliveries.c.id == delivery_id)
     row = transaction.connection.execute(select_deliveries().where(deliveries.c.id == delivery_id)).first()
     return None if row is None else read_delivery(row)
+
+
+def _make_due(transaction: Transaction, *conditions: ColumnElement[bool]) -> int:
+    """Not those in flight: their own outcome follows."""
+    again = update(deliveries).where(*conditions, ~is_held(deliveries, transaction.now))
+    values = {"state": DeliveryState.PENDING, "due_at": transaction.now, "delivered_at": None, "attempts": 0}
+    return transaction.change(again.values(values))

@@ -16,7 +16,7 @@ HOLDS_BACK = 3
 
 COLUMNS = (
     *(deliveries.c[name] for name in ("id", "target_kind", "target_address", "state", "attempts", "due_at")),
-    *(deliveries.c[name] for name in ("last_status_code", "last_error", "delivered_at")),
+    *(deliveries.c[name] for name in ("last_status_code", "last_error", "delivered_at", "created_at")),
     *(
         events.c[name].label(f"event_{name}")
         for name in ("id", "instance_id", "sequence", "fact", "instance")
@@ -48,6 +48,7 @@ def read_delivery(row: Row[Any]) -> Delivery:
         last_status_code=row.last_status_code,
         last_error=row.last_error,
         delivered_at=row.delivered_at,
+        created_at=row.created_at,
     )
 
 

@@ -12,6 +12,7 @@ from storage.cloud import Offer
 from storage.records import Attempt, Fate, Instance, NewCard, NewEvent, State, Target, Wish
 from storage.store import steps
 from storage.store.finding import Find, find_instance, list_names
+from storage.store.keys import RequestKey
 from storage.store.purging import purge
 from storage.store.rows import read_instance, select_instances
 from storage.store.steps import Leased, Settlement
@@ -29,7 +30,7 @@ class Instances:
         self,
         instance: Instance,
         *,
-        key: str | None,
+        key: RequestKey | None,
         event: NewEvent,
         card: NewCard | None,
         unique_name: bool,
@@ -38,18 +39,18 @@ class Instances:
         """Due at once, with `event` as its first one.
 
         Idempotent by `key`: a known one returns the earlier instance and writes nothing.
-        Raises NameInUse, where `unique_name` asks for it.
+        Raises NameInUse, where `unique_name` asks for it; KeyReused.
         """
         wanted = Addition(
             instance=instance, event=event, key=key, card=card, targets=targets, unique_name=unique_name
         )
         return await self._ledger.write(lambda transaction: add_instance(transaction, wanted))
 
-    async def wish(self, find: Find, *, key: str | None, decide: Decide) -> Wished:
+    async def wish(self, find: Find, *, key: RequestKey | None, decide: Decide) -> Wished:
         """Voids the lease and makes the instance due. `decide` must be pure; what it raises rolls back.
 
         Idempotent by `key`. Where `decide` changes nothing and tells nothing, only the key is written.
-        Raises NoSuchInstance, Ambiguous.
+        Raises NoSuchInstance, Ambiguous, KeyReused.
         """
         return await self._ledger.write(lambda transaction: record_wish(transaction, find, key, decide))
 

@@ -1,4 +1,4 @@
-"""Forgetting what is over."""
+"""Forgetting what is over, and request keys that are known no longer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, select
 
 from storage.records import DeliveryState
+from storage.store.keys import forget_keys
 from storage.store.rows import FINISHED
 from storage.store.transaction import Transaction
 from storage.tables import deliveries, instances
@@ -24,4 +25,5 @@ def purge(transaction: Transaction, before: datetime) -> int:
         .order_by(instances.c.id)
         .with_for_update()
     )
+    forget_keys(transaction)
     return transaction.change(delete(instances).where(instances.c.id.in_(over)))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, case, delete, func, select, text, update
 from sqlalchemy.engine import Connection
 
 from storage.columns import Moment
-from storage.records import DeliveryState, Target, TargetKind
+from storage.records import DeliveryState, NewEvent, Target, TargetKind
+from storage.store.rows import Change, lock_instance, write_change
 from storage.store.transaction import Ledger, Transaction, is_held
-from storage.tables import deliveries, targets
+from storage.tables import deliveries, instances, targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,29 @@ class DisabledTarget:
     address: str
     disabled_at: datetime
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatistics:
+    target: Target
+    pending: int
+    delivered: int
+    dead: int
+    last_delivered_at: datetime | None
+    failing_since: datetime | None
+    """None: its latest answer was good, or it has not been asked yet."""
+    disabled_at: datetime | None
+    reason: str | None
+    """Why it is disabled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """An event of an instance, which may have been purged by now: then there is nobody to tell."""
+
+    instance_id: str
+    event: NewEvent
+    targets: tuple[Target, ...]
 
 
 # One statement for both databases, each.
@@ -40,18 +65,25 @@ class Targets:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def disable_target(self, address: str, reason: str) -> bool:
+    async def disable_target(self, address: str, reason: str, *, told: Telling | None = None) -> bool:
         """Its pending deliveries are dead, and so is what is written for it later. Idempotent.
 
-        True: it was enabled. One in flight ends as it ends.
+        True: it was enabled, and what is `told` is told. One in flight ends as it ends.
         """
 
         def work(transaction: Transaction) -> bool:
             _end_pending(transaction, address, reason)
             values = {"address": address, "now": transaction.now, "reason": reason}
-            return transaction.change(_DISABLE, values) == 1
+            disabled = transaction.change(_DISABLE, values) == 1
+            if disabled and told is not None:
+                _tell(transaction, told)
+            return disabled
 
         return await self._ledger.write(work)
+
+    async def statistics(self) -> tuple[TargetStatistics, ...]:
+        """Of every target that has a delivery, Slack among them."""
+        return await self._ledger.read(_statistics)
 
     async def disabled_targets(self) -> tuple[DisabledTarget, ...]:
         def work(connection: Connection) -> tuple[DisabledTarget, ...]:
@@ -85,6 +117,47 @@ def note_failing(transaction: Transaction, target: Target) -> None:
 def clear_failing(transaction: Transaction, target: Target) -> None:
     if target.kind is TargetKind.WEBHOOK:
         transaction.connection.execute(delete(targets).where(targets.c.address == target.address))
+
+
+def _tell(transaction: Transaction, told: Telling) -> None:
+    instance = lock_instance(transaction.connection, instances.c.id == told.instance_id)
+    if instance is not None:
+        write_change(transaction, instance, Change(event=told.event, targets=told.targets))
+
+
+def _statistics(connection: Connection) -> tuple[TargetStatistics, ...]:
+    rows = connection.execute(_COUNTS).all()
+    known = {row.address: row for row in connection.execute(select(targets))}
+    return tuple(_read_statistics(row, known.get(row.target_address)) for row in rows)
+
+
+def _read_statistics(row: Any, health: Any) -> TargetStatistics:
+    return TargetStatistics(
+        target=Target(kind=row.target_kind, address=row.target_address),
+        pending=row.pending,
+        delivered=row.delivered,
+        dead=row.dead,
+        last_delivered_at=row.last_delivered_at,
+        failing_since=None if health is None else health.failing_since,
+        disabled_at=None if health is None else health.disabled_at,
+        reason=None if health is None else health.reason,
+    )
+
+
+def _in_state(state: DeliveryState) -> Any:
+    return func.count(case((deliveries.c.state == state, 1))).label(state.value)
+
+
+_TARGET = (deliveries.c.target_kind, deliveries.c.target_address)
+_COUNTS = (
+    select(
+        *_TARGET,
+        *(_in_state(state) for state in DeliveryState),
+        func.max(deliveries.c.delivered_at, type_=deliveries.c.delivered_at.type).label("last_delivered_at"),
+    )
+    .group_by(*_TARGET)
+    .order_by(*_TARGET)
+)
 
 
 def _end_pending(transaction: Transaction, address: str, reason: str) -> None:

@@ -12,7 +12,7 @@ from storage.records import Instance, NewCard, NewEvent, Target
 from storage.store.cardrows import add_card
 from storage.store.eventrows import write_event
 from storage.store.finding import Find, find_instance, free_name
-from storage.store.keys import served, take_key
+from storage.store.keys import RequestKey, keep_answer, served, take_key
 from storage.store.rows import Change, differences, insert_instance, write_change
 from storage.store.transaction import FREED, Transaction
 
@@ -31,7 +31,7 @@ class Wished:
 class Addition:
     instance: Instance
     event: NewEvent
-    key: str | None
+    key: RequestKey | None
     card: NewCard | None
     targets: tuple[Target, ...]
     unique_name: bool
@@ -48,25 +48,36 @@ def add_instance(transaction: Transaction, wanted: Addition) -> Instance:
     write_event(transaction, instance, wanted.event, wanted.targets)
     if wanted.card is not None:
         add_card(transaction, instance.id, wanted.card)
+    if wanted.key is not None:
+        keep_answer(transaction, wanted.key, instance)
     return instance
 
 
-def record_wish(transaction: Transaction, find: Find, key: str | None, decide: Decide) -> Wished:
+def record_wish(transaction: Transaction, find: Find, key: RequestKey | None, decide: Decide) -> Wished:
     if key is not None and (earlier := served(transaction, key)) is not None:
         return Wished(instance=earlier, repeated=True)
     before = find_instance(transaction.connection, find, lock=True)
     after, event = decide(before)
     if key is not None and not take_key(transaction, key, before.id):
         return Wished(instance=_served(transaction, key), repeated=True)
+    written = _write_wish(transaction, before, after, event)
+    if key is not None:
+        keep_answer(transaction, key, written)
+    return Wished(instance=written, repeated=False)
+
+
+def _write_wish(
+    transaction: Transaction, before: Instance, after: Instance, event: NewEvent | None
+) -> Instance:
     values = differences(before, after)
     if not values and event is None:
-        return Wished(instance=before, repeated=False)
+        return before
     lease = {**FREED, "due_at": transaction.now}
     change = Change(values=values, lease=lease, event=event, acted=True, newer=True)
-    return Wished(instance=write_change(transaction, before, change), repeated=False)
+    return write_change(transaction, before, change)
 
 
-def _served(transaction: Transaction, key: str) -> Instance:
+def _served(transaction: Transaction, key: RequestKey) -> Instance:
     instance = served(transaction, key)
     assert instance is not None  # noqa: S101 - a key goes only together with its instance
     return instance

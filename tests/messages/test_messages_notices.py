@@ -195,6 +195,15 @@ def test_a_late_one_tells_what_it_cost_as_far_as_that_is_known():
     assert len(lines(EventKind.LATE_REMOVED, creating())) == 1
 
 
+def test_a_webhook_that_gets_nothing_more_is_named_without_its_path():
+    note = "https://hooks.example.com: the receiver wants no more (410)."
+    assert lines(EventKind.WEBHOOK_DISABLED, running(), note=note) == [
+        "<@U1> :no_bell: A webhook that is told about *my-train* gets nothing more.",
+        "https://hooks.example.com: the receiver wants no more (410).",
+        "It is tried again when this bot restarts, or when a delivery is replayed and accepted.",
+    ]
+
+
 def test_what_came_by_rest_calls_nobody():
     said = lines(EventKind.READY, running(requester=None))
     assert said[0] == ":large_green_circle: *my-train* is ready."

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from scene import ADA, GUEST, Scene, scene
 
+from bot.asking import Actor
 from bot.errors import (
     NameTaken,
     NotAllowed,
@@ -19,7 +20,6 @@ from bot.errors import (
     UsageError,
 )
 from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status
-from bot.operations import Actor
 from bot.slack.conversation import Conversation, Spoken
 from storage.records import Wish
 

@@ -11,8 +11,8 @@ from clocks import Clock
 from samples import seconds
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.asking import Actor
 from bot.errors import TryAgain
-from bot.operations import Actor
 from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Fault, Hang, HttpStatus, RateLimited
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.webapi import METHODS

@@ -10,6 +10,7 @@ from storage_world import World
 from storage.errors import NameInUse
 from storage.records import EventKind, Instance, NewCard, State
 from storage.store.finding import Find
+from storage.store.keys import RequestKey
 from storage.tables import cards, deliveries, events, instances, requests
 
 
@@ -44,14 +45,15 @@ async def test_the_event_keeps_the_instance_as_it_was(world: World) -> None:
 
 
 async def test_a_known_key_returns_the_earlier_instance_and_writes_nothing(world: World) -> None:
-    first = await add(world, instance(1), key="k", card=NewCard(channel="C1"))
-    again = await add(world, instance(2), key="k", card=NewCard(channel="C1"))
+    first = await add(world, instance(1), key=RequestKey(text="k"), card=NewCard(channel="C1"))
+    again = await add(world, instance(2), key=RequestKey(text="k"), card=NewCard(channel="C1"))
     assert again == first
     assert [await world.count(table) for table in (instances, events, cards, requests)] == [1, 1, 1, 1]
 
 
 async def test_one_key_at_the_same_time_makes_one_instance(world: World) -> None:
-    made = await asyncio.gather(*(add(world, instance(n), key="k") for n in range(1, 9)))
+    key = RequestKey(text="k", fingerprint="f")
+    made = await asyncio.gather(*(add(world, instance(n), key=key) for n in range(1, 9)))
     assert len({each.id for each in made}) == 1
     assert await world.count(instances) == 1
 
@@ -74,8 +76,8 @@ async def test_a_name_in_use_is_refused_with_the_next_free_one(world: World, nam
 async def test_a_refused_name_leaves_the_key_unused(world: World) -> None:
     await add(world, instance(1, name="train"))
     with pytest.raises(NameInUse):
-        await add(world, instance(2, name="train"), key="k")
-    made = await add(world, instance(3, name="other"), key="k")
+        await add(world, instance(2, name="train"), key=RequestKey(text="k"))
+    made = await add(world, instance(3, name="other"), key=RequestKey(text="k"))
     assert made.id == id_of(3)
 
 
@@ -116,5 +118,5 @@ async def test_a_wildcard_in_a_name_is_only_a_letter(world: World) -> None:
 async def test_what_cannot_be_written_leaves_nothing(world: World) -> None:
     broken = replace(event(), elapsed="not a duration")  # type: ignore[arg-type]
     with pytest.raises(Exception, match="elapsed"):
-        await add(world, instance(1), key="k", event=broken)
+        await add(world, instance(1), key=RequestKey(text="k"), event=broken)
     assert [await world.count(table) for table in (instances, events, requests)] == [0, 0, 0]

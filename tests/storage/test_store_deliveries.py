@@ -7,8 +7,8 @@ import pytest
 from storage_samples import HOOK, NOTICE, NOW, OTHER_HOOK, event, id_of
 from storage_world import World
 
-from storage.records import DeliveryState, EventKind, NewCard, Target, TargetKind
-from storage.store.deliveries import Backlog, LeasedDelivery
+from storage.records import DeliveryAttempt, DeliveryState, EventKind, NewCard, Target, TargetKind
+from storage.store.deliveries import Backlog, LeasedDelivery, Wanted
 from storage.store.store import make_store
 from storage.tables import deliveries
 
@@ -88,7 +88,7 @@ async def test_a_failed_one_is_due_again_at_its_time(world: World) -> None:
 async def test_a_dead_one_is_not_tried_again(world: World) -> None:
     await world.add(1, targets=(HOOK,))
     assert await world.store.deliveries.settle_dead(await only(world), 410, "gone")
-    ((delivery,), _) = await world.store.deliveries.list_deliveries(state=DeliveryState.DEAD)
+    ((delivery,), _) = await world.store.deliveries.list_deliveries(Wanted(state=DeliveryState.DEAD))
     assert (delivery.attempts, delivery.last_error, delivery.due_at) == (1, "gone", None)
     assert await lease(world) == ()
 
@@ -268,7 +268,16 @@ async def test_the_list_is_newest_first_by_state(world: World) -> None:
     assert ([row.event.instance_id for row in rows], total) == ([id_of(3), id_of(2)], 3)
     rows, total = await listed(offset=2)
     assert ([row.event.instance_id for row in rows], total) == ([id_of(1)], 3)
-    assert (await listed(state=DeliveryState.PENDING))[1] == 2
+    assert (await listed(Wanted(state=DeliveryState.PENDING)))[1] == 2
+
+
+async def test_the_list_can_be_of_one_instance_and_of_one_kind(world: World) -> None:
+    for number in (1, 2):
+        await world.add(number, targets=(HOOK, NOTICE))
+    listed = world.store.deliveries.list_deliveries
+    assert (await listed(Wanted(instance_id=id_of(1))))[1] == 2
+    rows, total = await listed(Wanted(kind=TargetKind.NOTICE, instance_id=id_of(2)))
+    assert ([row.target for row in rows], total) == ([NOTICE], 1)
 
 
 async def test_the_backlog_counts_what_is_not_delivered(world: World) -> None:
@@ -294,7 +303,56 @@ async def test_a_replay_sends_the_same_event_again(world: World, *, dead: bool) 
     assert (replayed.state, replayed.delivered_at) == (DeliveryState.PENDING, None)
     again = await only(world)
     assert again.delivery.event.id == leased.delivery.event.id
-    assert again.delivery.attempts == 1
+    assert again.delivery.attempts == 0  # with all its tries before it
+
+
+async def test_what_is_in_flight_is_not_replayed_beside_itself(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    leased = await only(world)
+    assert await world.store.deliveries.replay(leased.delivery.id)
+    assert await lease(world) == ()
+    assert await world.store.deliveries.settle_delivered(leased, 200)
+    assert await lease(world) == ()
+
+
+async def test_all_that_died_since_a_time_are_replayed(world: World) -> None:
+    for number in (1, 2, 3):
+        await world.add(number, targets=(HOOK,))
+        world.clock.advance(60)
+    for leased in await lease(world):
+        await world.store.deliveries.settle_dead(leased, 500, "no")
+    await world.add(4, targets=(HOOK,))
+    assert await world.store.deliveries.replay_dead(NOW + timedelta(seconds=60)) == 2
+    assert await world.store.deliveries.replay_dead(NOW + timedelta(seconds=60)) == 0
+    assert {each.delivery.event.instance_id for each in await lease(world)} == {id_of(2), id_of(3), id_of(4)}
+
+
+async def test_every_try_is_kept_with_its_outcome(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    leased = await only(world)
+    assert await world.store.deliveries.attempts([leased.delivery.id]) == {}
+    await fail(world, leased)
+    world.clock.advance(60)
+    await world.store.deliveries.settle_dead(await only(world), None, "no answer")
+    await world.store.deliveries.replay(leased.delivery.id)
+    await world.store.deliveries.settle_delivered(await only(world), 204)
+    later = NOW + timedelta(seconds=60)
+    assert await world.store.deliveries.attempts([leased.delivery.id, "nothing"]) == {
+        leased.delivery.id: (
+            DeliveryAttempt(number=1, at=NOW, status_code=500, error="no"),
+            DeliveryAttempt(number=2, at=later, error="no answer"),
+            DeliveryAttempt(number=3, at=later, status_code=204),
+        )
+    }
+
+
+async def test_a_lost_lease_writes_no_try(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    leased = await only(world)
+    world.clock.advance(3600)
+    await only(world)
+    assert not await world.store.deliveries.settle_dead(leased, 500, "no")
+    assert await world.store.deliveries.attempts([leased.delivery.id]) == {}
 
 
 async def test_there_is_no_replay_of_what_is_not_there(world: World) -> None:

@@ -10,6 +10,7 @@ from storage_world import World
 from storage.errors import NoSuchInstance
 from storage.records import EventKind, Fate, NewCard, State, Wish
 from storage.store.finding import Find
+from storage.store.keys import RequestKey
 from storage.tables import attempts, cards, deliveries, events, instances, requests
 
 LATER = NOW + timedelta(days=1)
@@ -56,7 +57,9 @@ async def test_names_are_newest_first_none_twice_and_not_of_deleted_ones(world: 
 
 async def test_purging_forgets_all_but_the_attempts(world: World) -> None:
     add = world.store.instances.add
-    await add(instance(1), key="k", event=event(), card=NewCard(channel="C1"), unique_name=True)
+    await add(
+        instance(1), key=RequestKey(text="k"), event=event(), card=NewCard(channel="C1"), unique_name=True
+    )
     begun = await world.store.instances.begin(await world.lease(), call=Wish.CREATE)
     assert begun
     failed = replace(begun.instance, state=State.FAILED, wish=None)

@@ -6,8 +6,8 @@ from storage_samples import HOOK, NOTICE, NOW, OTHER_HOOK, event, id_of
 from storage_world import World
 
 from storage.records import Delivery, DeliveryState, EventKind, Target, TargetKind
-from storage.store.deliveries import LeasedDelivery
-from storage.store.targets import DisabledTarget
+from storage.store.deliveries import LeasedDelivery, Wanted
+from storage.store.targets import DisabledTarget, TargetStatistics, Telling
 from storage.tables import targets
 
 READY = event(EventKind.READY)
@@ -44,7 +44,7 @@ async def test_a_disabled_target_gets_nothing_more(world: World) -> None:
     await world.add(1, targets=(HOOK, OTHER_HOOK))
     assert await world.store.targets.disable_target(HOOK.address, "410")
     await world.add(2, targets=(HOOK, NOTICE))
-    dead, total = await world.store.deliveries.list_deliveries(state=DeliveryState.DEAD)
+    dead, total = await world.store.deliveries.list_deliveries(Wanted(state=DeliveryState.DEAD))
     assert total == 2
     assert {(row.target, row.due_at) for row in dead} == {(HOOK, None)}
     leased = await world.store.deliveries.lease_due(100)
@@ -117,3 +117,48 @@ async def test_a_notice_is_never_disabled_by_a_webhook_of_its_name(world: World)
     await fail(world, leased)
     assert (await delivery_of(world, 1)).target.address == NOTICE.address
     assert await only(world)
+
+
+def told(number: int) -> Telling:
+    disabled = event(EventKind.WEBHOOK_DISABLED, note="It answered 410.")
+    return Telling(instance_id=id_of(number), event=disabled, targets=(NOTICE,))
+
+
+async def test_that_a_target_is_disabled_is_told_once(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    assert await world.store.targets.disable_target(HOOK.address, "410", told=told(1))
+    assert not await world.store.targets.disable_target(HOOK.address, "410", told=told(1))
+    leased = await only(world)
+    assert (leased.delivery.target, leased.delivery.event.sequence) == (NOTICE, 2)
+    assert leased.delivery.event.fact.note == "It answered 410."
+
+
+async def test_where_the_instance_was_purged_there_is_nobody_to_tell(world: World) -> None:
+    assert await world.store.targets.disable_target(HOOK.address, "410", told=told(1))
+    assert await world.store.deliveries.lease_due(100) == ()
+
+
+async def test_statistics_tell_of_each_target_how_it_fares(world: World) -> None:
+    for number in (1, 2, 3):
+        await world.add(number, targets=(HOOK, NOTICE))
+    by_target = {}
+    for leased in await world.store.deliveries.lease_due(100):
+        by_target.setdefault(leased.delivery.target, []).append(leased)
+    world.clock.advance(1)
+    now = NOW + timedelta(seconds=1)
+    for leased in by_target[NOTICE]:
+        await world.store.deliveries.settle_delivered(leased)
+    first, second, third = by_target[HOOK]
+    await world.store.deliveries.settle_dead(first, 500, "no")
+    await fail(world, second)
+    await world.store.deliveries.settle_dead(third, 500, "no")
+    await world.store.targets.disable_target(HOOK.address, "410")
+    slack = TargetStatistics(
+        target=NOTICE, pending=0, delivered=3, dead=0, last_delivered_at=now, failing_since=None,
+        disabled_at=None, reason=None,
+    )  # fmt: skip
+    hook = TargetStatistics(
+        target=HOOK, pending=0, delivered=0, dead=3, last_delivered_at=None, failing_since=now,
+        disabled_at=now, reason="410",
+    )  # fmt: skip
+    assert await world.store.targets.statistics() == (slack, hook)

@@ -7,9 +7,10 @@ import pytest
 from storage_samples import NOW, OFFER, event, id_of
 from storage_world import World
 
-from storage.errors import Ambiguous, NoSuchInstance
+from storage.errors import Ambiguous, KeyReused, NoSuchInstance
 from storage.records import EventKind, Instance, NewCard, NewEvent, State, Wish
 from storage.store.finding import Find
+from storage.store.keys import RequestKey
 from storage.store.wishes import Wished
 from storage.tables import events, requests
 
@@ -107,28 +108,70 @@ async def test_a_wish_is_written_with_its_event_and_makes_the_instance_due(world
 
 async def test_a_known_key_acts_once(world: World) -> None:
     await world.add(1, state=State.RUNNING)
-    first = await wish(world, "train-1", key="k")
-    again = await wish(world, "train-1", key="k")
+    first = await wish(world, "train-1", key=RequestKey(text="k"))
+    again = await wish(world, "train-1", key=RequestKey(text="k"))
     assert (first.repeated, again.repeated) == (False, True)
     assert again.instance == first.instance == await world.get()
 
 
 async def test_a_known_key_is_answered_even_where_the_name_finds_nothing_now(world: World) -> None:
     await world.add(1)
-    await wish(world, "train-1", key="k", decide=lambda before: (replace(before, state=State.DELETED), None))
-    assert (await wish(world, "train-1", key="k")).repeated
+    await wish(
+        world,
+        "train-1",
+        key=RequestKey(text="k"),
+        decide=lambda before: (replace(before, state=State.DELETED), None),
+    )
+    assert (await wish(world, "train-1", key=RequestKey(text="k"))).repeated
 
 
 async def test_one_key_at_the_same_time_acts_once(world: World) -> None:
     await world.add(1)
-    wished = await asyncio.gather(*(wish(world, "train-1", key="k") for _ in range(8)))
+    wished = await asyncio.gather(*(wish(world, "train-1", key=RequestKey(text="k")) for _ in range(8)))
     assert sum(not each.repeated for each in wished) == 1
     assert (await world.get()).version == 1
 
 
+async def test_a_program_gets_the_same_answer_though_the_instance_has_changed(world: World) -> None:
+    await world.add(1, state=State.RUNNING)
+    key = RequestKey(text="k", fingerprint="stop it")
+    first = await wish(world, "train-1", key=key)
+    await wish(world, "train-1", key=None, decide=lambda i: (replace(i, state=State.DELETED), None))
+    again = await wish(world, "train-1", key=key)
+    assert (again.instance, again.repeated) == (first.instance, True)
+
+
+@pytest.mark.parametrize("other", ["start it", None])
+async def test_a_key_is_refused_with_another_request(world: World, other: str | None) -> None:
+    await world.add(1, state=State.RUNNING)
+    await wish(world, "train-1", key=RequestKey(text="k", fingerprint="stop it"))
+    before = await world.get()
+    with pytest.raises(KeyReused):
+        await wish(world, "train-1", key=RequestKey(text="k", fingerprint=other))
+    assert await world.get() == before
+
+
+async def test_a_key_is_known_for_a_day(world: World) -> None:
+    await world.add(1, state=State.RUNNING)
+    await wish(world, "train-1", key=RequestKey(text="k", fingerprint="stop it"))
+    world.clock.advance(24 * 3600 - 1)
+    assert (await wish(world, "train-1", key=RequestKey(text="k", fingerprint="stop it"))).repeated
+    world.clock.advance(1)
+    assert not (await wish(world, "train-1", key=RequestKey(text="k", fingerprint="another"))).repeated
+
+
+async def test_a_purge_forgets_old_keys(world: World) -> None:
+    await world.add(1, state=State.RUNNING)
+    await wish(world, "train-1", key=RequestKey(text="old"))
+    world.clock.advance(24 * 3600)
+    await wish(world, "train-1", key=RequestKey(text="new"))
+    await world.store.instances.purge(NOW)
+    assert [row["key"] for row in await world.rows(requests)] == ["new"]
+
+
 async def test_wishes_at_the_same_time_follow_each_other(world: World) -> None:
     await world.add(1)
-    await asyncio.gather(*(wish(world, "train-1", key=f"k{n}") for n in range(8)))
+    await asyncio.gather(*(wish(world, "train-1", key=RequestKey(text=f"k{n}")) for n in range(8)))
     after = await world.get()
     assert (after.version, after.sequence) == (8, 9)
 
@@ -139,7 +182,7 @@ async def test_what_decide_raises_rolls_back_and_goes_on(world: World) -> None:
 
     before = await world.add(1)
     with pytest.raises(ValueError, match="not so"):
-        await wish(world, "train-1", key="k", decide=refuse)
+        await wish(world, "train-1", key=RequestKey(text="k"), decide=refuse)
     assert await world.get() == before
     assert await world.count(requests) == 0
 
@@ -147,7 +190,9 @@ async def test_what_decide_raises_rolls_back_and_goes_on(world: World) -> None:
 async def test_where_nothing_is_to_be_done_only_the_key_is_written(world: World) -> None:
     before = await world.add(1)
     world.clock.advance(60)
-    assert await wish(world, "train-1", key="k", decide=nothing) == Wished(instance=before, repeated=False)
+    assert await wish(world, "train-1", key=RequestKey(text="k"), decide=nothing) == Wished(
+        instance=before, repeated=False
+    )
     assert await world.get() == before
     assert await world.count(requests) == 1
 

@@ -8,8 +8,8 @@ from itertools import count
 
 from samples import creating
 
+from bot.asking import Actor, Asked, Defaults, Origin
 from bot.errors import InstanceNotFound
-from bot.operations import Actor, Asked, Defaults, Origin
 from storage.cloud import BillingMode
 from storage.records import CreateRequest, Instance, State
 

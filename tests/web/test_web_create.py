@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fake_operations import FakeOperations
 
-from bot.operations import PROGRAM, Asked, Origin
+from bot.asking import PROGRAM, Asked, Origin
 from storage.cloud import BillingMode
 
 FULL = {

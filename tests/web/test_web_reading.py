@@ -10,7 +10,7 @@ import pytest
 from fake_operations import FakeOperations
 from samples import CONNECTION, NOW, OFFER, creating, running, starting, stopped
 
-from bot.operations import PROGRAM
+from bot.asking import PROGRAM
 from storage.cloud import Connection, Endpoint
 from storage.records import Failure, Reason, State
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from samples import NOW
 
+from bot.asking import Defaults
 from bot.catalog import Catalog
-from bot.operations import Defaults, Operations
+from bot.operations import Operations
 from bot.web.api import build_api
 from bot.web.health import Health
 from bot.web.security import Inbound
