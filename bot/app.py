@@ -22,11 +22,13 @@ from bot.jobs import Job, Jobs
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
+from bot.redelivery import Redelivery
 from bot.settings import Settings
 from bot.sinks.slack import SlackSink
+from bot.systemd import ALIVE, READY, STOPPING, Notify, nobody
 from bot.timings import Timings
 from bot.web.api import build_api
-from bot.web.health import DATABASE, SCHEDULER, Health
+from bot.web.health import DATABASE, SCHEDULER, Health, can_work
 from bot.web.server import WebServer
 from storage.store.store import Store
 
@@ -47,13 +49,16 @@ def as_it_is(_name: str, part: Any) -> Any:
     return part
 
 
-async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap = as_it_is) -> int:
-    """Until SIGTERM or SIGINT; then calls in flight finish. The exit code."""
+async def run(
+    settings: Settings, *, timings: Timings | None = None, wrap: Wrap = as_it_is, notify: Notify = nobody
+) -> int:
+    """Until SIGTERM or SIGINT; then calls in flight finish. The exit code. `notify`: the service manager."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, timings=timings or parts.timings_of(settings), wrap=wrap) as port:
+    timings = timings or parts.timings_of(settings)
+    async with running(settings, timings=timings, wrap=wrap, notify=notify) as port:
         log.info("ready", port=port, version=parts.bot_version())
         await stop.wait()
         log.info("stopping")
@@ -62,7 +67,9 @@ async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap 
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is) -> AsyncIterator[int]:
+async def running(
+    settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is, notify: Notify = nobody
+) -> AsyncIterator[int]:
     """The whole service; gives the port of its REST API. Leaving it stops everything in reverse order.
 
     Raises storage.errors.StorageError and bot.web.server.ListenError. Slack and Novita may be down.
@@ -70,6 +77,7 @@ async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is
     async with AsyncExitStack() as stack:
         store = wrap("store", await parts.open_store(settings, timings, utc_now, stack))
         service = _Service(settings, timings, store, wrap, stack)
+        service.notify = notify
         # Stopped last of these: until then /ready says that we are stopping, and what changes is refused.
         stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.push_async_callback(service.drain)
@@ -78,6 +86,7 @@ async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is
         await service.web.start()
         stack.callback(service.no_longer_ready)
         service.health.ready = True
+        notify(READY)
         yield service.web.port
 
 
@@ -87,6 +96,7 @@ class _Service:
     def __init__(
         self, settings: Settings, timings: Timings, store: Store, wrap: Wrap, stack: AsyncExitStack
     ) -> None:
+        self.notify: Notify = nobody
         self._settings = settings
         self._timings = timings
         self._store = store
@@ -113,8 +123,11 @@ class _Service:
         api = build_api(
             operations,
             self.health,
+            redelivery=Redelivery(store, wake=self._jobs.wake),
+            catalog=self._catalog,
             clock=utc_now,
             inbound=parts.inbound(settings),
+            generation=store.generation,
             slack_channel=None if self._slack is None else settings.slack_channel,
             slack_handler=None if self._slack is None else self._slack.handle_http,
         )
@@ -139,6 +152,7 @@ class _Service:
 
     def no_longer_ready(self) -> None:
         self.health.stopping = True
+        self.notify(STOPPING)
 
     def _table(self) -> list[Job]:
         """The periodic jobs. Each is its own; what one takes does not delay another."""
@@ -148,6 +162,7 @@ class _Service:
             Job(name="reconcile", every=t.tick, work=self._reconciler.reconcile, woken=True),
             Job(name="deliver", every=t.tick, work=self._deliveries.deliver_once, woken=True),
             Job(name="renew", every=t.renew_every, work=self._renew),
+            Job(name="alive", every=_BEAT_EVERY, work=self._tell_alive),
             Job(name="catalog", every=t.catalog_check, work=self._catalog.warm),
             Job(name="purge", every=t.purge_every, work=self._purge),
             Job(name="beat", every=_BEAT_EVERY, work=self._beat),
@@ -155,6 +170,11 @@ class _Service:
         if self._slack is not None:
             jobs.append(Job(name="watchdog", every=t.watchdog_every, work=self._slack.watch))
         return jobs
+
+    async def _tell_alive(self) -> None:
+        """Silence makes the service manager start it anew: only what a restart may mend is worth that."""
+        if can_work(self.health.unhealthy_since(utc_now())):
+            self.notify(ALIVE)
 
     async def _renew(self) -> None:
         if tokens := self._reconciler.workers.tokens():

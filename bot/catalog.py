@@ -130,6 +130,11 @@ class Catalog:
             market = Market(products=[replace(p, available=True) for p in products], clusters=clusters)
             choose(request, market, refused=(), first_usd_per_hour=None)
 
+    async def on_sale(self, billing_mode: BillingMode) -> tuple[Product, ...]:
+        """Those that can be created now. Raises NovitaError where nothing is known and nobody answers."""
+        products = await self._products[billing_mode].get(no_older_than=_FRESH_FOR_BUYING)
+        return tuple(p for p in products if p.available and p.usd_per_gpu_hour is not None)
+
     def known_products(self, billing_mode: BillingMode) -> tuple[Product, ...]:
         """From memory; empty before the first look-up."""
         return self._products[billing_mode].value or ()

@@ -7,6 +7,7 @@ BotError
 ├── TryAgain                a check that a change needs could not be made just now
 ├── InstanceNotFound        no instance of that name or id
 ├── KeyReused               a program's request key came before, with another request
+├── DeliveryNotFound        no delivery of that id
 ├── NameTaken               a name that is in use; carries the next free one
 ├── InvalidState            the verb is not possible in the instance's state
 ├── CatalogError            what was asked for is not sold
@@ -56,6 +57,10 @@ class TryAgain(BotError):
 
 class InstanceNotFound(BotError):
     code = "INSTANCE_NOT_FOUND"
+
+
+class DeliveryNotFound(BotError):
+    code = "DELIVERY_NOT_FOUND"
 
 
 class KeyReused(BotError):

@@ -19,7 +19,7 @@ from bot.errors import InstanceNotFound, InvalidState, KeyReused, NameTaken, Not
 from bot.matching import match_gpu
 from bot.wishes import grant
 from storage import errors as refusals
-from storage.cloud import Details
+from storage.cloud import Details, Secrets
 from storage.errors import Ambiguous, NameInUse, NoSuchInstance
 from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, State, Wish
 from storage.store.finding import Find
@@ -132,6 +132,17 @@ class Operations:
             raise InvalidState(f"{i.name} is {i.state}: there is nothing to connect to.", hint=_how_to_run(i))
         return i, await self._novita.get_instance(i.novita_id)
 
+    async def look_inside(self, ref: str, actor: Actor) -> tuple[Instance, Secrets]:
+        """As `connect`, for who reads on and on: while there is nothing to connect to, there are no secrets.
+
+        Raises NotAllowed, InstanceNotFound, NovitaError.
+        """
+        try:
+            i, details = await self.connect(ref, actor)
+        except InvalidState:
+            return await self.get(ref, actor), Secrets()
+        return i, details.secrets
+
     def may_act(self, actor: Actor, i: Instance) -> bool:
         if actor.is_program:
             return True
@@ -229,4 +240,10 @@ def _new_instance(request: CreateRequest, actor: Actor, origin: Origin, now: dat
 
 
 def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    # Drawn at once: each draw asks the system.
+    number = secrets.randbelow(len(_ALPHABET) ** length)
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)

@@ -110,6 +110,8 @@ class Reconciler:
                 await self._store.instances.settle(row, row.instance, due_at=until)
             case Become(after=after, event=event):
                 await self._settle(row, Next(after=after, event=event, due_at=self._clock()))
+            case Create() if (refusal := self._novita.refusal()) is not None:
+                await self._postpone(row, refusal)
             case Create():
                 await self._create(row)
             case Change(verb=verb):
@@ -121,6 +123,11 @@ class Reconciler:
             case _:
                 assert_never(step)
 
+    async def _postpone(self, row: Leased, refusal: NovitaUnavailable) -> None:
+        """No attempt is begun that would not be sent: a thousand who wait cost one write each, not four."""
+        tried = replace(row.instance, tries=row.instance.tries + 1)
+        await self._settle(row, outcomes.not_sent(tried, refusal, self._moment(row)))
+
     async def _create(self, row: Leased) -> None:
         i = row.instance
         try:
@@ -130,8 +137,7 @@ class Reconciler:
         except NovitaRefused as error:
             await self._fail(row, error)
         except NovitaUnavailable as error:
-            tried = replace(i, tries=i.tries + 1)
-            await self._settle(row, outcomes.not_sent(tried, error, self._moment(row)))
+            await self._postpone(row, error)
         else:
             begun = await self._store.instances.begin(row, call=Wish.CREATE, offer=plan.offer)
             if begun is not None:

@@ -191,6 +191,20 @@ async def test_a_create_that_cannot_be_sent_for_half_an_hour_fails_and_buys_noth
     assert s.novita.orders == []
 
 
+async def test_no_attempt_is_begun_that_would_not_be_sent(s: Scene):
+    s.novita.refusing = NotSent("Too many calls.", retry_after=seconds(40))
+    i = await s.ask()
+    await s.settle()
+    waiting = await s.now(i)
+    assert (waiting.state, waiting.attempt, waiting.refusal.message) == (State.CREATING, 0, "Too many calls.")
+    assert waiting.retry_at == s.clock() + seconds(40)
+    assert s.novita.calls == []
+    s.novita.refusing = None
+    s.clock.advance(40)
+    await s.settle()
+    assert ((await s.now(i)).attempt, len(s.novita.orders)) == (1, 1)
+
+
 async def test_lack_of_capacity_moves_on_to_the_next_region(s: Scene):
     s.novita.before["create"].append(InsufficientResource("None left."))
     i = await s.ask()

@@ -54,6 +54,11 @@ class Budget:
             return 0
         return max(0, min(self._limit - len(self._calls), self._poll_limit - len(self._polls)))
 
+    def refusal(self, priority: Priority) -> NotSent | None:
+        """What `acquire` would raise at once if it were asked now."""
+        wait = self._wait_behind(len(self._waiting[priority]), priority)
+        return _too_many(wait) if wait > self._max_wait[priority] else None
+
     async def acquire(self, priority: Priority) -> None:
         """Waits for its turn: first come, first served among equals. Raises NotSent."""
         ticket = object()
@@ -62,9 +67,7 @@ class Budget:
         try:
             while (wait := self._wait(ticket, priority)) > timedelta(0):
                 if self._clock() + wait > give_up_at:
-                    raise NotSent(
-                        "Too many calls to Novita at the moment; this one must wait.", retry_after=wait
-                    )
+                    raise _too_many(wait)
                 await self._sleep(wait.total_seconds())
         finally:
             self._waiting[priority].remove(ticket)
@@ -79,9 +82,11 @@ class Budget:
             self._pause = (now, until)
 
     def _wait(self, ticket: object, priority: Priority) -> timedelta:
+        return self._wait_behind(self._waiting[priority].index(ticket), priority)
+
+    def _wait_behind(self, ahead: int, priority: Priority) -> timedelta:
         now = self._clock()
         self._forget(now)
-        ahead = self._waiting[priority].index(ticket)
         times = [self._pause[1] if self._pause else now]
         if priority is Priority.POLL:
             times.append(_room_at(now, self._polls, self._poll_limit, ahead))
@@ -102,6 +107,10 @@ class Budget:
         self._calls.append(now)
         if priority is Priority.POLL:
             self._polls.append(now)
+
+
+def _too_many(wait: timedelta) -> NotSent:
+    return NotSent("Too many calls to Novita at the moment; this one must wait.", retry_after=wait)
 
 
 def _room_at(now: datetime, calls: Sequence[datetime], limit: int, ahead: int) -> datetime:

@@ -88,6 +88,10 @@ class NovitaClient:
         """Pages that a poll may ask for now without having to wait for the budget."""
         return self._budget.polls_left
 
+    def refusal(self) -> NotSent | None:
+        """What a change would raise if it were asked now, without being sent. Known before it is begun."""
+        return self._breaker.refusal() or self._budget.refusal(Priority.PERSON)
+
     async def aclose(self) -> None:
         await self._http.aclose()
 

@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.operations import Operations
+from bot.redelivery import Redelivery
 from bot.web.bodies import BodyLimit
 from bot.web.closing import Closing
+from bot.web.deliveries import DeliveryRoutes
 from bot.web.docs import docs_page
 from bot.web.errors import fault, invalid
 from bot.web.framing import Framing, LastResort
@@ -22,8 +24,10 @@ from bot.web.health import Health
 from bot.web.instances import InstanceRoutes
 from bot.web.openapi import DescribedApi
 from bot.web.probes import probe_routes
+from bot.web.products import OnSale, ProductRoutes
 from bot.web.quotas import HEADERS
 from bot.web.rates import RateLimit
+from bot.web.remembered import Generation, Remembered
 from bot.web.security import Gate, Inbound
 
 SlackHandler = Callable[[Request], Awaitable[Response]]
@@ -49,8 +53,11 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     operations: Operations,
     health: Health,
     *,
+    redelivery: Redelivery,
+    catalog: OnSale,
     clock: Callable[[], datetime],
     inbound: Inbound,
+    generation: Generation = lambda: None,
     slack_channel: str | None = None,
     slack_handler: SlackHandler | None = None,
 ) -> FastAPI:
@@ -66,10 +73,13 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
         telemetry=_NO_TELEMETRY,
     )
     app.include_router(probe_routes(health, clock))
-    app.include_router(InstanceRoutes(operations, clock=clock, channel=slack_channel).router())
+    app.include_router(InstanceRoutes(operations, channel=slack_channel).router())
+    app.include_router(ProductRoutes(catalog).router())
+    app.include_router(DeliveryRoutes(redelivery).router())
     app.add_route("/slack/events", _slack_route(slack_handler), methods=["POST"], include_in_schema=False)
     app.add_route("/docs", docs_page, include_in_schema=False)
     install_handlers(app, clock)
+    app.add_middleware(Remembered, generation=generation)
     _wrap(app, health, clock, inbound, exposed=slack_handler is not None)
     return app
 

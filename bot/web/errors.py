@@ -14,8 +14,10 @@ from starlette.types import Scope
 from bot.errors import (
     BotError,
     CatalogError,
+    DeliveryNotFound,
     InstanceNotFound,
     InvalidState,
+    KeyReused,
     NameTaken,
     NotAllowed,
     NovitaError,
@@ -69,10 +71,12 @@ def told(error: BotError) -> Fault | None:
             status_code = 400
         case NotAllowed():
             status_code = 403
-        case InstanceNotFound() | CatalogError():
+        case InstanceNotFound() | DeliveryNotFound() | CatalogError():
             status_code = 404
         case InvalidState() | NameTaken():
             status_code = 409
+        case KeyReused():
+            status_code = 422
         case TryAgain() | NovitaUnavailable():
             status_code = 503
         case NovitaError():

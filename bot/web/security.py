@@ -27,6 +27,7 @@ OPEN = frozenset({"/health", "/ready", "/slack/events", "/openapi.json", "/docs"
 """Need no key: probes have none, Slack signs, and the description is the same in every installation. Any
 other address needs one, also if it does not exist: a new route is closed until somebody opens it here."""
 
+_KEY = "key-"
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:@/\[\]]+))(?::[0-9]{1,5})?")
 
 _FAILURES = Quota(name="refused requests of one address", most=10, within=timedelta(minutes=1))
@@ -128,10 +129,15 @@ class Gate:
         return Limiter()
 
 
+def holds_key(request: HTTPConnection) -> bool:
+    """Not so where no key is needed."""
+    return str(request.scope["state"]["caller"]).startswith(_KEY)
+
+
 def _named_digests(keys: tuple[SecretStr, ...] | Literal["none"]) -> tuple[tuple[str, bytes], ...]:
     if keys == "none":
         return ()
-    return tuple((f"key-{n}", _digest(key.get_secret_value())) for n, key in enumerate(keys, 1))
+    return tuple((f"{_KEY}{n}", _digest(key.get_secret_value())) for n, key in enumerate(keys, 1))
 
 
 def _name_of(presented: Iterable[str], known: tuple[tuple[str, bytes], ...]) -> str | None:

@@ -44,7 +44,7 @@ class Instances:
         wanted = Addition(
             instance=instance, event=event, key=key, card=card, targets=targets, unique_name=unique_name
         )
-        return await self._ledger.write(lambda transaction: add_instance(transaction, wanted))
+        return await self._ledger.write(lambda transaction: add_instance(transaction, wanted), urgent=True)
 
     async def wish(self, find: Find, *, key: RequestKey | None, decide: Decide) -> Wished:
         """Voids the lease and makes the instance due. `decide` must be pure; what it raises rolls back.
@@ -52,7 +52,9 @@ class Instances:
         Idempotent by `key`. Where `decide` changes nothing and tells nothing, only the key is written.
         Raises NoSuchInstance, Ambiguous, KeyReused.
         """
-        return await self._ledger.write(lambda transaction: record_wish(transaction, find, key, decide))
+        return await self._ledger.write(
+            lambda transaction: record_wish(transaction, find, key, decide), urgent=True
+        )
 
     async def get(self, find: Find) -> Instance:
         """Raises NoSuchInstance, Ambiguous."""

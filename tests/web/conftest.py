@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_operations import FakeOperations
+from fake_operations import FakeOperations, FakeRedelivery, FakeShop
 from fastapi import FastAPI
 from samples import NOW
 
@@ -30,10 +30,10 @@ class Rest:
     http: httpx.AsyncClient
     now: datetime = NOW
 
-    async def create(self, **fields: Any) -> httpx.Response:
+    async def create(self, headers: Any = None, **fields: Any) -> httpx.Response:
         """A sound request with these fields changed; None leaves one out."""
         body = {name: value for name, value in {**BODY, **fields}.items() if value is not None}
-        return await self.http.post("/api/instances", json=body)
+        return await self.http.post("/api/instances", json=body, headers=headers)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -57,6 +57,8 @@ async def build() -> AsyncIterator[Build]:
             base_url: str = "http://localhost:3000",
             slack_channel: str | None = None,
             slack_handler: Any = None,
+            redelivery: Any = None,
+            catalog: Any = None,
             **inbound: Any,
         ) -> Rest:
             asked = operations or FakeOperations()
@@ -64,6 +66,8 @@ async def build() -> AsyncIterator[Build]:
             app = build_api(
                 asked,
                 health,
+                redelivery=redelivery or FakeRedelivery(),
+                catalog=catalog or FakeShop(),
                 clock=lambda: rest.now,
                 inbound=Inbound(**{"api_keys": (), "request_size_limit": 1_024, **inbound}),
                 slack_channel=slack_channel,
