@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -11,14 +12,17 @@ from fakes import FakeNovita
 from fastapi import FastAPI
 from pydantic import SecretStr
 from samples import NOW
+from scene import migrated_file
 
+from bot.asking import Defaults
 from bot.catalog import Catalog
-from bot.operations import Defaults, Operations
+from bot.operations import Operations
+from bot.redelivery import Redelivery
 from bot.web.api import build_api
 from bot.web.health import Health
 from bot.web.security import Inbound
 from storage.cloud import BillingMode
-from storage.database import migrate, open_database
+from storage.database import open_database
 from storage.store.store import make_store
 
 KEY = "a-key-of-the-tests"
@@ -32,31 +36,50 @@ class Stored:
     def __init__(self) -> None:
         self._now = NOW
         self._app = self._api(None)
+        self._opened: AsyncExitStack | None = None
+        self._stale = True
 
     def described(self) -> dict[str, Any]:
         return self._app.openapi()
 
+    def begin_anew(self) -> None:
+        """With the next request: nobody has asked for anything yet."""
+        self._stale = True
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
+        if scope["type"] == "http":
+            if self._stale:
+                await self._close()
+                await self._open()
             await self._app(scope, receive, send)
             return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self) -> None:
         async with AsyncExitStack() as stack:
-            await receive()
-            folder = stack.enter_context(TemporaryDirectory())
-            url = f"sqlite:///{folder}/gpu-bot.db"
-            await migrate(url)
-            database = await open_database(url)
+            file = Path(stack.enter_context(TemporaryDirectory())) / "gpu-bot.db"
+            file.write_bytes(await migrated_file())
+            database = await open_database(f"sqlite:///{file}")
             stack.push_async_callback(database.close)
             self._app = self._api(make_store(database, self._clock))
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+            self._opened = stack.pop_all()
+        self._stale = False
+
+    async def _close(self) -> None:
+        if self._opened is not None:
+            await self._opened.aclose()
+        self._opened, self._stale = None, True
 
     def _api(self, store: Any) -> FastAPI:
         novita, hour = FakeNovita(self._clock), timedelta(hours=1)
+        catalog = Catalog(novita, clock=self._clock, product_ttl=hour, template_ttl=hour)
         operations = Operations(
             store=store,
-            catalog=Catalog(novita, clock=self._clock, product_ttl=hour, template_ttl=hour),
+            catalog=catalog,
             novita=novita,
             clock=self._clock,
             defaults=Defaults(
@@ -71,7 +94,14 @@ class Stored:
         )
         health = Health(version="1.2.3", started_at=NOW, ready=True)
         inbound = Inbound(api_keys=(SecretStr(KEY),), request_size_limit=1_000_000)
-        return build_api(operations, health, clock=self._clock, inbound=inbound)
+        return build_api(
+            operations,
+            health,
+            redelivery=Redelivery(store, wake=lambda: None),
+            catalog=catalog,
+            clock=self._clock,
+            inbound=inbound,
+        )
 
     def _clock(self) -> Any:
         self._now += timedelta(minutes=1)

@@ -27,6 +27,10 @@ CONFIG: dict[str, Any] = {
     "checks": {
         # What is deleted stays readable, with the status `deleted`, until it is purged.
         "use_after_free": {"enabled": False},
+        # 422, which is not usual: an Idempotency-Key that came before with another request.
+        "positive_data_acceptance": {
+            "expected-statuses": ["2xx", "401", "403", "404", "409", "422", "429", "503"]
+        },
     },
 }
 if os.environ.get("CI"):
@@ -47,6 +51,11 @@ schema = schemathesis.openapi.from_dict(app.described(), config=schemathesis.Con
 schema.app = app
 
 
+@pytest.fixture(autouse=True)
+def anew():
+    app.begin_anew()
+
+
 @schema.parametrize()
 def test_every_operation_answers_as_described(case):
     _name_a_public_webhook(case)
@@ -57,6 +66,9 @@ def test_what_one_operation_makes_another_takes():
     answers = set()
 
     class Scenario(schema.as_state_machine()):
+        def setup(self):
+            app.begin_anew()
+
         def before_call(self, case):
             _name_a_public_webhook(case)
 

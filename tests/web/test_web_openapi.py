@@ -29,7 +29,8 @@ def described() -> dict[str, Any]:
     nothing: Any = None
     health = Health(version=version, started_at=NOW)
     inbound = Inbound(api_keys=(), request_size_limit=1_000_000)
-    return build_api(nothing, health, clock=lambda: NOW, inbound=inbound).openapi()
+    api = build_api(nothing, health, redelivery=nothing, catalog=nothing, clock=lambda: NOW, inbound=inbound)
+    return api.openapi()
 
 
 def rendered() -> str:
