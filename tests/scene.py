@@ -97,7 +97,7 @@ class Scene:
 _TEMPLATE: list[bytes] = []
 
 
-async def _migrated() -> bytes:
+async def migrated_file() -> bytes:
     """An empty database of today's version; made once, since migrating takes longer than most tests."""
     if not _TEMPLATE:
         with TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ async def _migrated() -> bytes:
 @asynccontextmanager
 async def scene(folder: Path, timings: Timings = TIMINGS) -> AsyncIterator[Scene]:
     path = folder / "scene.db"
-    path.write_bytes(await _migrated())
+    path.write_bytes(await migrated_file())
     database = await open_database(f"sqlite:///{path}")
     clock, woken = Clock(), []
     store = make_store(database, clock)

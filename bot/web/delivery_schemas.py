@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, Field
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 
 from bot.instants import Instant
 from bot.web.schemas import OUT
 from storage.records import DeliveryState, EventKind, TargetKind
+
+_NOT_A_TIME = "must be a time such as 2026-11-26T00:00:00Z"
 
 
 class DeliveryQuery(BaseModel):
@@ -55,8 +59,15 @@ class DeliveryListOut(BaseModel):
     offset: int
 
 
+def _written(value: object) -> object:
+    """A number would be read as seconds or milliseconds, whichever fits."""
+    if isinstance(value, str) and not value.strip().lstrip("-").replace(".", "", 1).isdigit():
+        return value
+    raise ValueError(_NOT_A_TIME)
+
+
 class ReplayIn(BaseModel):
-    since: AwareDatetime = Field(
+    since: Annotated[AwareDatetime, BeforeValidator(_written)] = Field(
         description="With its time zone. Dead deliveries written since then are sent again.",
         examples=["2026-11-26T00:00:00Z"],
     )

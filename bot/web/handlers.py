@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from bot.errors import BotError
 from bot.web.errors import Fault, answer, fault, invalid, told
@@ -20,6 +22,7 @@ _CLEARER = {
     "There was an error parsing the body": "body: is not JSON",
 }
 """In place of the framework's own words."""
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Refused(HTTPException):
@@ -35,10 +38,20 @@ def install_handlers(app: FastAPI, clock: Callable[[], datetime]) -> None:
         found = _fault_of(error)
         if found is None:
             raise error
+        if found.status_code == 405:
+            found = replace(found, headers={"Allow": ", ".join(_allowed(request))})
         return answer(found, request.scope, clock())
 
     for kind in (BotError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, tell)
+
+
+def _allowed(request: Request) -> Iterator[str]:
+    """At this address. Each method is a route of its own, and one that refuses names no other."""
+    for method in _METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            yield method
 
 
 def _fault_of(error: Exception) -> Fault | None:

@@ -34,11 +34,11 @@ class Limiter:
         """One request out of each of them; out of none where one is spent. Gives the standing that binds."""
         counts = [self._count(quota) for quota in quotas]
         instant = now.timestamp()
-        spent = [count for count in counts if count.is_spent(caller, instant)]
-        if not spent:
+        allowed = not any(count.is_spent(caller, instant) for count in counts)
+        if allowed:
             for count in counts:
                 count.take(caller, instant)
-        standings = [count.standing(caller, instant, allowed=not spent) for count in spent or counts]
+        standings = [count.standing(caller, instant, allowed=allowed) for count in counts]
         return min(standings, key=_room)
 
     def _count(self, quota: Quota) -> _Count:
@@ -48,6 +48,7 @@ class Limiter:
 
 
 def _room(standing: Standing) -> tuple[int, float]:
+    """Of two that are spent, the one that is spent for longer binds."""
     return standing.remaining, -standing.resets_at.timestamp()
 
 
@@ -100,7 +101,6 @@ class _Windows(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         window = self._running(key)
         if window is None:
-            self._windows.pop(key, None)
             self._make_room()
             window = self._windows[key] = _Window(begun=self.now, ends=self.now + expiry)
         window.count += amount

@@ -25,7 +25,7 @@ from storage.records import Reason, State
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]+$"
 _TEXT_PATTERN = r"^[^\x00-\x1f\x7f]*[A-Za-z0-9][^\x00-\x1f\x7f]*$"
-_URL_PATTERN = r"^[hH][tT][tT][pP][sS]?://[^\x00-\x20\x7f-\uffff]+$"
+_URL_PATTERN = r"^[hH][tT][tT][pP][sS]?://[!-~]+$"
 _HIGHEST_TEMPLATE = 10**15
 """Up to here JSON numbers are exact everywhere."""
 _NOT_A_URL = "must be an http or https URL with a host and without user and password"

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -36,6 +37,12 @@ class Rest:
         """A sound request with these fields changed; None leaves one out."""
         body = {name: value for name, value in {**BODY, **fields}.items() if value is not None}
         return await self.http.post("/api/instances", json=body, headers=headers)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collecting it makes its input already, a second or more in every worker of those who will not run it."""
+    unwanted = "not slow" in config.getoption("markexpr")
+    return True if unwanted and collection_path.name == "test_web_contract.py" else None
 
 
 Build = Callable[..., Awaitable[Rest]]

@@ -150,9 +150,12 @@ async def test_an_address_or_method_that_is_not_there_is_told_like_any_error(
 
 
 async def test_a_wrong_method_is_told_which_ones_there_are(rest):
-    answer = await rest.http.put("/api/instances")
+    paths = ("/api/instances", "/api/instances/a", "/health", "/docs")
+    answers = [await rest.http.patch(path) for path in paths]
 
-    assert answer.headers["allow"] == "POST"
+    assert [answer.headers["allow"] for answer in answers] == [
+        "GET, POST", "GET, DELETE", "GET, HEAD", "GET, HEAD",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,27 @@ async def test_an_answer_without_any_header_gets_ours():
     await Framing(app)({"type": "http", "method": "GET", "headers": []}, None, send)
 
     assert (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
+
+
+async def test_an_answer_may_bring_its_own_policy_but_not_its_own_ids():
+    sent = []
+    brought = [
+        (b"Content-Security-Policy", b"default-src 'self'"),
+        (b"X-Request-ID", b"theirs"),
+        (b"set-cookie", b"a=1"),
+        (b"set-cookie", b"b=2"),
+    ]
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": brought})
+
+    async def send(message):
+        sent.append(message)
+
+    asked = [(b"x-request-id", b"ours")]
+    await Framing(app)({"type": "http", "method": "GET", "headers": asked}, None, send)
+
+    headers = [(name.lower(), value) for name, value in sent[0]["headers"]]
+    assert [value for name, value in headers if name == b"content-security-policy"] == [b"default-src 'self'"]
+    assert [value for name, value in headers if name == b"x-request-id"] == [b"ours"]
+    assert [value for name, value in headers if name == b"set-cookie"] == [b"a=1", b"b=2"]

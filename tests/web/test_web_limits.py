@@ -403,6 +403,7 @@ def test_what_is_counted_can_be_cleared_for_one_and_for_all():
     assert (windows.reset(), windows.reset()) == (1, 0)
     assert windows.get_expiry(key) == windows.now
     assert windows.check()
+    assert windows.base_exceptions == ()
 
 
 def _counted(caller):
