@@ -264,19 +264,6 @@ async def test_an_unexpected_error_and_a_cut_off_request_are_failures(build):
     assert told(rest.metrics, "rest_requests_total", method="POST", route="/slack/events", code="none") == 1
 
 
-async def test_the_description_shows_an_example_that_is_valid(rest):
-    described = (await rest.http.get("/openapi.json")).json()
-    (example,) = described["components"]["schemas"]["FiguresOut"]["examples"]
-
-    shown = await _figures(rest)
-    assert {path: type(_at(example, path)) for path in DOCUMENTED} == {
-        path: type(_at(shown, path)) for path in DOCUMENTED
-    }
-    text = described["paths"]["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]
-    assert series(text["example"]) == {("gpu_bot_spend_usd_per_hour", frozenset()): 1.08}
-    assert "application/json" not in described["paths"]["/metrics"]["get"]["responses"]["200"]["content"]
-
-
 async def test_nothing_of_the_caller_gets_into_a_label(build):
     secret = "sk_very_secret_key_1"
     rest = await build(api_keys=(SecretStr(secret),))
