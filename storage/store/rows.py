@@ -45,6 +45,9 @@ _BOOKKEEPING = frozenset({"version", "sequence", "acted_at", "updated_at"})
 _NOT_TAKEN = _BOOKKEEPING | {"id"}
 _UPDATE = update(instances).where(instances.c.id == bindparam("row_id"))
 _INSERT = insert(instances)
+# Built once: making a statement of so many columns, and finding its text again, takes longer than running it.
+_LOCKED = select(*COLUMNS).where(instances.c.id == bindparam("row_id")).with_for_update(key_share=True)
+_HELD = _LOCKED.where(instances.c.lease_token == bindparam("token"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,12 @@ def read_instance(row: Row[Any]) -> Instance:
     return Instance(**dict(zip(FIELDS, row, strict=False)))
 
 
-def lock_instance(connection: Connection, *conditions: ColumnElement[bool]) -> Instance | None:
-    """Nobody else changes it before this transaction ends."""
-    row = connection.execute(select_instances(*conditions).with_for_update(key_share=True)).first()
+def lock_instance(connection: Connection, instance_id: str, *, token: str | None = None) -> Instance | None:
+    """Nobody else changes it before this transaction ends. None: it is not there, or not under this lease."""
+    if token is None:
+        row = connection.execute(_LOCKED, {"row_id": instance_id}).first()
+    else:
+        row = connection.execute(_HELD, {"row_id": instance_id, "token": token}).first()
     return None if row is None else read_instance(row)
 
 
