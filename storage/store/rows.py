@@ -101,7 +101,8 @@ def write_change(transaction: Transaction, before: Instance, change: Change) -> 
     transaction.connection.execute(_UPDATE, columns | dict(change.lease) | {"row_id": before.id})
     if change.event is not None:
         write_event(transaction, after, change.event, change.targets)
-    if any(getattr(before, name) != getattr(after, name) for name in VISIBLE & change.values.keys()):
+    shown = VISIBLE & change.values.keys() if after.channel is not None else ()
+    if any(getattr(before, name) != getattr(after, name) for name in shown):
         bump_card(transaction, after)
     if after.state in FINISHED and before.state not in FINISHED:
         _give_up_attempt(transaction, after)
