@@ -2,8 +2,8 @@
 
 The service is a process of its own on a SQLite file, with the sandbox's Novita beside it and 100 running
 instances in it; `RATE_LIMIT_MAX_REQUESTS` is raised. Each POST is on disk before its 201. Server, Novita and
-wrk share the cores of one machine: conditions are printed beside the figures, and the CPU time that the service
-took for a request (all its threads, and what goes on in the background), which depends less on them.
+wrk share the cores of one machine: conditions are printed beside the figures, and the CPU time that the
+service took for a request (all its threads, and what goes on in the background), which depends less on them.
 """
 
 from __future__ import annotations

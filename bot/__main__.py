@@ -54,7 +54,8 @@ def _with_settings(command: Callable[[Settings], int]) -> int:
     except SettingsError as error:
         print("\n".join(error.faults), file=sys.stderr)  # noqa: T201 - before there is a log
         return BAD_SETTINGS
-    configure(level=settings.log_level, form=settings.log_format)
+    secrets = settings_of_the_environment.secrets_of(settings)
+    configure(level=settings.log_level, form=settings.log_format, secrets=secrets)
     return command(settings)
 
 

@@ -11,14 +11,19 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
 import structlog
+from fastapi import FastAPI
 
 from bot import parts
+from bot.census import take_census
 from bot.deliveries import Deliveries, Sinks
 from bot.jobs import Job, Jobs
+from bot.metrics import Metrics
+from bot.operations import Operations
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
@@ -38,6 +43,8 @@ Wrap = Callable[[str, Any], Any]
 """Name and part -> the part to use: where crash tests put their crash points in."""
 
 _BEAT_EVERY = timedelta(seconds=5)
+_TIMER = 0.5
+"""Seconds. How late it goes off says how long others have kept the loop."""
 
 
 def utc_now() -> datetime:
@@ -59,10 +66,10 @@ async def run(
         loop.add_signal_handler(number, stop.set)
     timings = timings or parts.timings_of(settings)
     async with running(settings, timings=timings, wrap=wrap, notify=notify) as port:
-        log.info("ready", port=port, version=parts.bot_version())
+        log.info("service.ready", port=port, version=parts.bot_version())
         await stop.wait()
-        log.info("stopping")
-    log.info("stopped")
+        log.info("service.stopping")
+    log.info("service.stopped")
     return 0
 
 
@@ -82,6 +89,7 @@ async def running(
         stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.push_async_callback(service.drain)
         await service.connect_slack(stack)
+        await service.webhook.start()
         service.start_jobs(stack)
         await service.web.start()
         stack.callback(service.no_longer_ready)
@@ -100,11 +108,12 @@ class _Service:
         self._settings = settings
         self._timings = timings
         self._store = store
+        self._metrics = Metrics()
         self._jobs = Jobs(clock=utc_now)
-        self._novita_client = parts.novita_client(settings, utc_now)
+        self._novita_client = parts.novita_client(settings, utc_now, self._metrics)
         stack.push_async_callback(self._novita_client.aclose)
         novita = wrap("novita", self._novita_client)
-        self._catalog = parts.catalog(settings, novita, utc_now)
+        self._catalog = parts.catalog(settings, novita, utc_now, self._metrics)
         stack.push_async_callback(self._catalog.aclose)
         operations = parts.operations(
             settings,
@@ -114,28 +123,21 @@ class _Service:
             clock=utc_now,
             wake=self._jobs.wake,
         )
-        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now)
+        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now, self._metrics)
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
-        self._deliveries = self._make_deliveries(wrap, stack)
+        self.webhook = parts.webhook_sink(settings, utc_now)
+        stack.push_async_callback(self.webhook.aclose)
+        self._deliveries = self._make_deliveries(wrap)
         self._reconciler = self._make_reconciler(novita, stack)
         self._poller = self._make_poller(novita)
         self.health = self._make_health()
-        api = build_api(
-            operations,
-            self.health,
-            redelivery=Redelivery(store, wake=self._jobs.wake),
-            catalog=self._catalog,
-            clock=utc_now,
-            inbound=parts.inbound(settings),
-            generation=store.generation,
-            slack_channel=None if self._slack is None else settings.slack_channel,
-            slack_handler=None if self._slack is None else self._slack.handle_http,
-        )
+        api = self._make_api(operations)
+        self._read_gauges()
         self.web = WebServer(api, settings.host, settings.port)
 
     async def connect_slack(self, stack: AsyncExitStack) -> None:
         if self._slack is None:
-            log.warning("slack_off", why="SLACK_BOT_TOKEN is not set: REST and webhooks only")
+            log.warning("slack.off", why="SLACK_BOT_TOKEN is not set: REST and webhooks only")
             return
         stack.push_async_callback(self._slack.close)
         await self._slack.start()
@@ -184,21 +186,34 @@ class _Service:
     async def _purge(self) -> None:
         purged = await self._store.instances.purge(utc_now() - timedelta(days=self._settings.retention_days))
         if purged:
-            log.info("purged", instances=purged)
+            log.info("instances.purged", instances=purged)
 
     async def _beat(self) -> None:
         self.health.beat(utc_now())
+        began = self._metrics.start()
+        await asyncio.sleep(_TIMER)
+        self._metrics.loop_late(self._metrics.start() - began - _TIMER)
 
-    def _make_deliveries(self, wrap: Wrap, stack: AsyncExitStack) -> Deliveries:
-        webhook = parts.webhook_sink(self._settings, utc_now)
-        stack.push_async_callback(webhook.aclose)
+    def _read_gauges(self) -> None:
+        novita, slack = self._novita_client, self._slack
+        self._metrics.read("novita_calls_left", lambda: novita.calls_left)
+        self._metrics.read("novita_breaker_open", lambda: novita.is_held_back)
+        self._metrics.read("in_flight", self._in_flight)
+        if slack is not None:
+            self._metrics.read("slack_connections", slack.connections)
+
+    def _in_flight(self) -> dict[str, float]:
+        return {"step": len(self._reconciler.workers.tokens()), **self._deliveries.in_flight()}
+
+    def _make_deliveries(self, wrap: Wrap) -> Deliveries:
         slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
         return Deliveries(
             store=self._store,
-            sinks=Sinks(webhook=wrap("webhook", webhook), slack=slack),
+            sinks=Sinks(webhook=wrap("webhook", self.webhook), slack=slack),
             clock=utc_now,
             rng=Random(),  # noqa: S311 - jitter
             retries=self._settings.webhook_retries,
+            metrics=self._metrics,
         )
 
     def _make_reconciler(self, novita: Any, stack: AsyncExitStack) -> Reconciler:
@@ -213,6 +228,7 @@ class _Service:
             timings=self._timings,
             webhook_url=parts.plain(self._settings.webhook_url),
             wake=self._jobs.wake,
+            metrics=self._metrics,
         )
 
     def _make_poller(self, novita: Any) -> Poller:
@@ -224,6 +240,22 @@ class _Service:
             webhook_url=parts.plain(self._settings.webhook_url),
             owner=uuid.uuid4().hex,
             wake=self._jobs.wake,
+            metrics=self._metrics,
+        )
+
+    def _make_api(self, operations: Operations) -> FastAPI:
+        return build_api(
+            operations,
+            self.health,
+            redelivery=Redelivery(self._store, wake=self._jobs.wake),
+            catalog=self._catalog,
+            clock=utc_now,
+            inbound=parts.inbound(self._settings),
+            generation=self._store.generation,
+            slack_channel=None if self._slack is None else self._settings.slack_channel,
+            slack_handler=None if self._slack is None else self._slack.handle_http,
+            metrics=self._metrics,
+            census=partial(take_census, self._store),
         )
 
     def _make_health(self) -> Health:

@@ -16,6 +16,7 @@ from bot.cache import Cached
 from bot.choosing import Market, choose
 from bot.errors import NovitaError, TemplateNotFound
 from bot.matching import match_template
+from bot.metrics import Metrics
 from storage.cloud import BillingMode, Cluster, Offer, Order, Product, Template
 from storage.records import CreateRequest
 
@@ -71,26 +72,37 @@ class Catalog:
         clock: Callable[[], datetime],
         product_ttl: timedelta,
         template_ttl: timedelta,
+        metrics: Metrics | None = None,
     ) -> None:
         self._novita = novita
+        metrics = metrics or Metrics()
         self._products = {
-            mode: Cached(partial(novita.list_products, mode), ttl=product_ttl, clock=clock)
+            mode: Cached(partial(novita.list_products, mode), ttl=product_ttl, clock=clock, metrics=metrics)
             for mode in BillingMode
         }
-        self._clusters = Cached(novita.list_clusters, ttl=product_ttl, clock=clock)
-        self._templates = Cached(novita.list_templates, ttl=template_ttl, clock=clock)
+        self._clusters = Cached(novita.list_clusters, ttl=product_ttl, clock=clock, metrics=metrics)
+        self._templates = Cached(novita.list_templates, ttl=template_ttl, clock=clock, metrics=metrics)
+        self._incomplete = False
 
     async def warm(self) -> None:
         """Look up what is missing or old. Raises nothing: Novita may be down when we start."""
-        products = [cached.get() for cached in self._products.values()]
+        products = [cached.warm() for cached in self._products.values()]
         results = await asyncio.gather(
-            *products, self._clusters.get(), self._templates.get(), return_exceptions=True
+            *products, self._clusters.warm(), self._templates.warm(), return_exceptions=True
         )
-        for result in results:
-            if isinstance(result, NovitaError):
-                log.info("catalog_incomplete", why=str(result))
-            elif isinstance(result, BaseException):
-                raise result
+        wrong = [result for result in results if isinstance(result, BaseException)]
+        for error in wrong:
+            if not isinstance(error, NovitaError):
+                raise error
+        self._note(str(wrong[0]) if wrong else None)
+
+    def _note(self, trouble: str | None) -> None:
+        """Once when something is missing, not old: that Novita is unwell, its client says."""
+        if trouble is not None and not self._incomplete:
+            log.warning("catalog.incomplete", why=trouble)
+        elif trouble is None and self._incomplete:
+            log.info("catalog.recovered")
+        self._incomplete = trouble is not None
 
     async def aclose(self) -> None:
         """Ends look-ups that are under way; to be called before the client that they use is closed."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
-from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,8 +19,8 @@ from bot.logs import configure
 from bot.novita.client import NovitaClient
 from bot.novita.limits import Limits
 from bot.parts import plain
-from bot.redaction import HIDDEN, redact_text
-from bot.settings import Settings
+from bot.redaction import Redaction
+from bot.settings import Settings, secrets_of
 from storage.database import open_database
 from storage.errors import DatabaseNotMigrated, StorageError
 
@@ -46,7 +45,7 @@ class Finding:
 async def check(settings: Settings) -> int:
     """Tries each part once and prints a line about it. The exit code: 0, or 1 where one failed."""
     # What goes wrong is in the lines; between them a log would only repeat it.
-    configure(level="error", form=settings.log_format, stream=sys.stderr)
+    configure(level="error", form=settings.log_format, stream=sys.stderr, secrets=secrets_of(settings))
     parts: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
         "novita": _novita,
         "slack": _slack,
@@ -70,19 +69,8 @@ async def _in_time(part: Callable[[Settings], Awaitable[Finding]], settings: Set
 
 
 def _line(name: str, finding: Finding, settings: Settings) -> str:
-    text = redact_text(finding.text)
-    for secret in _secrets(settings):
-        text = text.replace(secret, HIDDEN)
+    text = Redaction(secrets_of(settings)).text(finding.text)
     return f"{'ok' if finding.ok else 'FAIL':<4} {name:<9} {' '.join(text.split())}"
-
-
-def _secrets(settings: Settings) -> Iterator[str]:
-    """Whatever others put into their errors, none of these is shown."""
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        for secret in value if isinstance(value, tuple) else (value,):
-            if isinstance(secret, SecretStr):
-                yield secret.get_secret_value()
 
 
 async def _novita(settings: Settings) -> Finding:

@@ -38,7 +38,7 @@ from bot.sandbox.terminal.stage import Stage
 from bot.sandbox.terminal.surroundings import forget, log_settings
 from bot.sandbox.terminal.waiting import Patience, Settling
 from bot.sandbox.terminal.words import MAIN_JOB, introduction
-from bot.settings import SettingsError, load
+from bot.settings import SettingsError, load, secrets_of
 from bot.timings import Timings
 from bot.web.server import ListenError
 from storage.errors import NoSuchInstance
@@ -172,7 +172,8 @@ async def _opened(arguments: _Arguments, screen: Screen, stack: AsyncExitStack) 
     targets = {"WEBHOOK_URL": receiver.url, "WEBHOOK_SECRET": secret, "PORT": str(arguments.port)}
     places = {"DATABASE_URL": f"sqlite:///{folder}/demo.db", **_accounts(slack, novita)}
     settings = load({**_HABITS, **arguments.log, **targets, **places}, env_file=None)
-    configure(level=settings.log_level, form=settings.log_format, stream=_log_stream(screen))
+    known = secrets_of(settings)
+    configure(level=settings.log_level, form=settings.log_format, stream=_log_stream(screen), secrets=known)
     port = await stack.enter_async_context(running(settings, timings=timings, wrap=inside.keep))
     await _until_warm(novita)
     stack.callback(slack.workspace.subscribe(scene.observe))

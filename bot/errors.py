@@ -3,6 +3,7 @@
 ```
 BotError
 ├── UsageError              what was typed or sent cannot be understood; says what to type instead
+│   └── ForbiddenReceiver   a webhook's address that may not be named
 ├── NotAllowed              this person may not do this
 ├── TryAgain                a check that a change needs could not be made just now
 ├── InstanceNotFound        no instance of that name or id
@@ -45,6 +46,10 @@ class BotError(Exception):
 
 class UsageError(BotError):
     code = "VALIDATION_ERROR"
+
+
+class ForbiddenReceiver(UsageError):
+    pass
 
 
 class NotAllowed(BotError):

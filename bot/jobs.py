@@ -15,6 +15,8 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from storage.errors import DatabaseUnavailable
+
 log = structlog.get_logger(__name__)
 
 
@@ -86,8 +88,11 @@ class _Run:
         self._again = False
         self.due_by = self._next_due()
         self.failing_since: datetime | None = None
+        self._told = False
 
     async def run(self) -> None:
+        # A timer begins in the context of whoever woke us, and so would every one after it.
+        structlog.contextvars.clear_contextvars()
         self._running = True
         try:
             await self._once()
@@ -104,14 +109,18 @@ class _Run:
         self._again = False
         try:
             await self.job.work()
+        except DatabaseUnavailable:
+            # Told once, by the database itself, and not by every job.
+            self.failing_since = self.failing_since or self._clock()
         except Exception:
-            if self.failing_since is None:
-                self.failing_since = self._clock()
-                log.exception("job_failing", job=self.job.name)
+            self.failing_since = self.failing_since or self._clock()
+            if not self._told:
+                self._told = True
+                log.exception("job.failing", job=self.job.name)
         else:
-            if self.failing_since is not None:
-                log.info("job_recovered", job=self.job.name, since=self.failing_since.isoformat())
-            self.failing_since = None
+            if self._told:
+                log.info("job.recovered", job=self.job.name, since=self.failing_since)
+            self.failing_since, self._told = None, False
         self.due_by = self._next_due()
 
     def _next_due(self) -> datetime:

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from bot import trail
 from bot.asking import Acted, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
 from bot.cloud import Cloud
 from bot.errors import InstanceNotFound, InvalidState, KeyReused, NameTaken, NotAllowed, UsageError
 from bot.matching import match_gpu
+from bot.receivers import PUBLIC_ONLY, Receivers
 from bot.wishes import grant
 from storage import errors as refusals
 from storage.cloud import Details, Secrets
@@ -39,6 +41,7 @@ class Operations:
         defaults: Defaults,
         admins: frozenset[str],
         wake: Callable[[], None],
+        receivers: Receivers = PUBLIC_ONLY,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -47,6 +50,7 @@ class Operations:
         self.defaults = defaults
         self._admins = admins
         self._wake = wake
+        self._receivers = receivers
 
     async def create(self, asked: Asked, actor: Actor, origin: Origin, *, unique_name: bool) -> Instance:
         """One transaction, durable when it returns. A key seen before gives the earlier instance.
@@ -54,6 +58,8 @@ class Operations:
         Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken, KeyReused.
         """
         self.require_member(actor)
+        if asked.webhook_url is not None:
+            self._receivers.check(asked.webhook_url)
         request = self._filled(asked)
         self._catalog.disprove(request)
         now = self._clock()
@@ -70,6 +76,8 @@ class Operations:
             raise NameTaken(request.name, error.free) from error
         except refusals.KeyReused as error:
             raise KeyReused from error
+        if created.id == instance.id:  # else the earlier one of the same key
+            trail.requested(created, Wish.CREATE, actor.user_id)
         self._wake()
         return created
 
@@ -95,6 +103,8 @@ class Operations:
             )
         if changed:
             self._wake()
+        if changed and not wished.repeated:
+            trail.requested(wished.instance, verb, actor.user_id)
         return Acted(instance=wished.instance, nothing_to_do=not changed and not wished.repeated)
 
     async def get(self, ref: str | None, actor: Actor) -> Instance:

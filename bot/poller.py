@@ -7,9 +7,11 @@ from datetime import datetime
 
 import structlog
 
+from bot import trail
 from bot.audience import targets
 from bot.cloud import Cloud
 from bot.errors import NovitaError, NovitaNotFound
+from bot.metrics import Metrics
 from bot.timings import Timings
 from storage.cloud import Listing
 from storage.records import EventKind, NewEvent
@@ -31,6 +33,7 @@ class Poller:
         webhook_url: str | None,
         owner: str,
         wake: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._novita = novita
@@ -39,9 +42,12 @@ class Poller:
         self._webhook_url = webhook_url
         self._owner = owner
         self._wake = wake
+        self._metrics = metrics or Metrics()
         self._polled_at: datetime | None = None
         self._failing_since: datetime | None = None
+        self._told_failing = False
         self._quarantined: set[str] = set()
+        self._staying: set[str] = set()
 
     async def poll_if_due(self) -> bool:
         """Called at the fast pace, by every replica; only the holder of the poll lease lists."""
@@ -58,19 +64,24 @@ class Poller:
         await self._store.leases.release("poll", self._owner)
 
     async def poll(self, pace: Pace) -> None:
+        began = self._metrics.start()
+        complete = await self._pass(pace)
+        self._metrics.polled("complete" if complete else "failed", began)
+
+    async def _pass(self, pace: Pace) -> bool:
+        """False: there is no complete list."""
         self._polled_at = began_at = self._clock()
         try:
             listing = await self._novita.list_instances()
         except NovitaError as error:
             await self._failed(began_at, error)
-            return
-        if self._failing_since is not None:
-            log.info("list_recovered", since=self._failing_since.isoformat())
-            self._failing_since = None
+            return False
+        self._recovered()
         observed = await self._store.polls.observe(listing, previous=await self._previous(listing, pace))
         await self._remove_strays(observed)
         if observed.changed:
             self._wake()
+        return True
 
     async def _previous(self, listing: Listing, pace: Pace) -> datetime | None:
         """Since when lists count as evidence against an unknown create; None: this one alone covers no time.
@@ -91,22 +102,31 @@ class Poller:
         return self._clock() - self._polled_at >= pause * 0.9
 
     async def _failed(self, began_at: datetime, error: NovitaError) -> None:
-        if self._failing_since is None:
-            self._failing_since = began_at
-            log.warning("list_failing", why=str(error))
+        self._failing_since = self._failing_since or began_at
         if self._clock() - self._failing_since < self._timings.delayed_after:
             await self._store.polls.broken()
-        elif await self._store.polls.delay(self._failing_since):
+            return
+        if not self._told_failing:
+            # Not sooner: that Novita is unwell, its client says. This says that nothing is followed there.
+            self._told_failing = True
+            log.warning("list.failing", since=self._failing_since, why=str(error))
+        if await self._store.polls.delay(self._failing_since):
             self._wake()
+
+    def _recovered(self) -> None:
+        if self._told_failing:
+            log.info("list.recovered", since=self._failing_since)
+        self._failing_since, self._told_failing = None, False
 
     async def _remove_strays(self, observed: Observed) -> None:
         for stray in observed.strays:
-            await self._remove(stray)
+            with structlog.contextvars.bound_contextvars(**_trail_of(stray)):
+                await self._remove(stray)
         for unknown in observed.unknown:
             if unknown.novita_id not in self._quarantined:
                 self._quarantined.add(unknown.novita_id)
                 # The token is ours, the row is not here: a database that was restored. A person decides.
-                log.error("unknown_token", novita_id=unknown.novita_id, name=unknown.name)
+                log.error("stray.unknown", novita_id=unknown.novita_id, gpu_name=unknown.name)
 
     async def _remove(self, stray: Stray) -> None:
         """Told once, then asked on every pass until it no longer shows.
@@ -119,7 +139,12 @@ class Poller:
         except NovitaNotFound:
             pass
         except NovitaError as error:
-            log.warning("late_instance_stays", novita_id=stray.observation.novita_id, why=str(error))
+            self._note_staying(stray.observation.novita_id, error)
+
+    def _note_staying(self, novita_id: str, error: NovitaError) -> None:
+        if novita_id not in self._staying:
+            self._staying.add(novita_id)
+            log.warning("stray.stays", novita_id=novita_id, why=str(error))
 
     async def _tell(self, stray: Stray) -> None:
         now = self._clock()
@@ -128,6 +153,10 @@ class Poller:
         told = () if i is None else targets(i, event.kind, webhook_url=self._webhook_url)
         novita_id = stray.observation.novita_id
         if await self._store.instances.settle_stray(stray.attempt, novita_id, event=event, targets=told):
-            attempt = stray.attempt
-            log.warning("late_instance_removed", instance=attempt.instance_id, attempt=attempt.number)
+            trail.happened(event, attempt=stray.attempt.number, novita_id=novita_id)
             self._wake()
+
+
+def _trail_of(stray: Stray) -> dict[str, str]:
+    """Of one whose record was purged, only the id is left."""
+    return {"instance": stray.attempt.instance_id} if stray.instance is None else trail.about(stray.instance)

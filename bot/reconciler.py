@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
 
-from bot import outcomes, transitions
+from bot import outcomes, trail, transitions
 from bot.audience import targets
 from bot.catalog import Catalog, Plan
 from bot.cloud import Cloud
@@ -33,11 +34,13 @@ from bot.errors import (
     NovitaUnavailable,
 )
 from bot.lifecycle import Become, Change, Create, Look, Moment, Probe, Wait, next_step
+from bot.metrics import Metrics
 from bot.novita.budget import Priority
 from bot.outcomes import Next
 from bot.probe import EndpointProbe
 from bot.timings import Timings
 from bot.workers import Workers
+from storage.errors import DatabaseUnavailable
 from storage.records import Failure, Fate, Instance, NewEvent, Outcome, Target, Wish
 from storage.store.steps import Leased
 from storage.store.store import Store
@@ -62,6 +65,7 @@ class Reconciler:
         timings: Timings,
         webhook_url: str | None,
         wake: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._novita = novita
@@ -71,6 +75,7 @@ class Reconciler:
         self._timings = timings
         self._webhook_url = webhook_url
         self._wake = wake
+        self._metrics = metrics or Metrics()
         self._calls = {
             Wish.START: novita.start_instance,
             Wish.STOP: novita.stop_instance,
@@ -85,7 +90,7 @@ class Reconciler:
         while self.workers.free:
             leased = await self._store.instances.lease_due(self.workers.free)
             for row in leased:
-                self.workers.start(self._guarded(row), token=row.token)
+                self.workers.start(trail.lines_about(row.instance, self._guarded(row)), token=row.token)
             started += len(leased)
             if not leased:
                 break
@@ -94,13 +99,18 @@ class Reconciler:
     async def _guarded(self, row: Leased) -> None:
         try:
             await self._step(row)
+            self._metrics.stepped("done")
+        except DatabaseUnavailable:
+            return  # told once, by the database itself; the lease lapses, and the row is taken again
         except Exception:
+            self._metrics.stepped("failed")
             # One bad row never stops the rest. What was begun stays begun: it is looked for, not repeated.
             reference = uuid.uuid4().hex[:8]
-            log.exception("step_failed", instance=row.instance.id, reference=reference)
-            await self._store.instances.settle(
-                row, row.instance, due_at=self._clock() + _AFTER_A_FAULT, decided=False
-            )
+            log.exception("step.broken", reference=reference)
+            with suppress(DatabaseUnavailable):
+                await self._store.instances.settle(
+                    row, row.instance, due_at=self._clock() + _AFTER_A_FAULT, decided=False
+                )
         self._wake()
 
     async def _step(self, row: Leased) -> None:
@@ -125,6 +135,7 @@ class Reconciler:
 
     async def _postpone(self, row: Leased, refusal: NovitaUnavailable) -> None:
         """No attempt is begun that would not be sent: a thousand who wait cost one write each, not four."""
+        log.debug("create.postponed", why=str(refusal))
         tried = replace(row.instance, tries=row.instance.tries + 1)
         await self._settle(row, outcomes.not_sent(tried, refusal, self._moment(row)))
 
@@ -152,27 +163,30 @@ class Reconciler:
         """The call that costs money: asked once, and never again while it may have worked."""
         i = row.instance
         token = Token(deployment=self._store.deployment, instance_id=i.id, attempt=i.attempt)
-        log.info("create_begun", instance=i.id, attempt=i.attempt, product=plan.offer.product_id)
+        trail.begun(i.attempt, plan.offer)
         try:
             novita_id = await self._novita.create_instance(plan.order(str(token)))
         except InsufficientResource as error:
+            log.info("create.unavailable", attempt=i.attempt, why=str(error))
             await self._store.instances.not_made(i.id, i.attempt, fate=Fate.NO_CAPACITY)
             again = replace(i, outcome=Outcome.NOT_MADE, refusal=_failure(error))
             await self._settle(row, Next(after=again, due_at=self._clock()), decided=False)
         except NovitaRefused as error:
+            log.warning("create.refused", attempt=i.attempt, code=error.code, why=str(error))
             await self._store.instances.not_made(i.id, i.attempt)
             await self._fail(row, error, decided=False)
         except NotSent as error:
+            log.info("create.not_sent", attempt=i.attempt, why=str(error))
             await self._store.instances.not_made(i.id, i.attempt)
             await self._settle(row, outcomes.not_sent(i, error, self._moment(row)), decided=False)
         except NovitaUnavailable as error:
-            log.warning("create_unknown", instance=i.id, attempt=i.attempt, why=str(error))
+            log.warning("create.unknown", attempt=i.attempt, why=str(error))
             await self._settle(row, outcomes.unknown(i, error, self._moment(row)), decided=False)
         else:
             # Bound first, lease or not: an id is never dropped. The state follows as its own step.
             await self._store.instances.bind(i.id, i.attempt, novita_id, at=self._clock())
             await self._store.instances.settle(row, i, due_at=self._clock(), decided=False)
-            log.info("create_accepted", instance=i.id, attempt=i.attempt, novita_id=novita_id)
+            log.info("create.accepted", attempt=i.attempt, novita_id=novita_id)
 
     async def _change(self, row: Leased, verb: Wish) -> None:
         begun = await self._store.instances.begin(row, call=verb)
@@ -182,16 +196,19 @@ class Reconciler:
         try:
             await self._calls[verb](i.novita_id or "")
         except NovitaNotFound:
+            log.info("change.not_found", verb=verb)
             after = outcomes.not_found(i, moment)
         except NovitaRefused as error:
-            log.warning("change_refused", instance=i.id, verb=verb, code=error.code)
+            _note_refusal(i, verb, error)
             after = outcomes.refused(i, error, moment)
         except NotSent as error:
+            log.debug("change.not_sent", verb=verb, why=str(error))
             after = outcomes.not_sent(i, error, moment)
         except NovitaUnavailable as error:
+            log.debug("change.unknown", verb=verb, why=str(error))
             after = outcomes.unknown(i, error, moment)
         else:
-            log.info("change_accepted", instance=i.id, verb=verb)
+            log.info("change.accepted", verb=verb)
             after = outcomes.accepted(i, replace(moment, now=self._clock()))
         await self._settle(begun, after, decided=False)
 
@@ -232,13 +249,22 @@ class Reconciler:
             decided=decided,
         )
         if written and event is not None:
-            log.info(event.kind.value, instance=row.instance.id, reason=event.reason, requester=event.actor)
+            trail.happened(event)
+        elif written:
+            trail.changed(row.instance, following.after)
 
     def _targets(self, i: Instance, event: NewEvent | None) -> tuple[Target, ...]:
         return () if event is None else targets(i, event.kind, webhook_url=self._webhook_url)
 
     def _moment(self, row: Leased) -> Moment:
         return Moment(now=self._clock(), listed_at=row.listed_at, timings=self._timings)
+
+
+def _note_refusal(i: Instance, verb: Wish, error: NovitaRefused) -> None:
+    """Once: a delete is asked again for as long as it is refused."""
+    again = i.refusal is not None and i.refusal.code == error.code
+    tell = log.debug if again else log.warning
+    tell("change.refused", verb=verb, code=error.code, why=str(error))
 
 
 def _failure(error: CatalogError | NovitaRefused) -> Failure:

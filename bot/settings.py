@@ -182,6 +182,13 @@ def variables() -> tuple[Variable, ...]:
     return variables_of(Settings)
 
 
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Their plain values: what must never be read anywhere."""
+    held = (getattr(settings, name) for name in Settings.model_fields)
+    values = [each for value in held for each in (value if isinstance(value, tuple) else (value,))]
+    return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
     """`environ` (None: this process's) wins over `env_file`, which may be missing. An empty value is unset.
 

@@ -131,7 +131,7 @@ def _revision(connection: Connection) -> str | None:
 def _migrate(place: URL) -> bool:
     if _is_sqlite(place):
         _path(place).parent.mkdir(parents=True, exist_ok=True)
-    engine = sqlite_engine(_path(place)) if _is_sqlite(place) else create_engine(place)
+    engine = sqlite_engine(_path(place)) if _is_sqlite(place) else create_engine(place, hide_parameters=True)
     try:
         with engine.connect() as connection:
             if _revision(connection) == known_revisions()[-1]:

@@ -8,7 +8,8 @@ StorageError
 ├── Ambiguous               the name was left out and there are several; carries their names
 ├── DatabaseBusy            another process has the SQLite file
 ├── DatabaseNotMigrated     no tables yet, or those of an older version
-└── DatabaseTooNew          a later version of this program made it
+├── DatabaseTooNew          a later version of this program made it
+└── DatabaseUnavailable     it cannot be reached, or not written; told once in the log, by whoever watches it
 ```
 """
 
@@ -54,4 +55,8 @@ class DatabaseNotMigrated(StorageError):
 
 
 class DatabaseTooNew(StorageError):
+    pass
+
+
+class DatabaseUnavailable(StorageError):
     pass

@@ -18,7 +18,7 @@ class PostgresDatabase:
         self.deployment = ""
         self.generation = None
         # Asked before use: after a restart of the server the first transaction must not fail.
-        self._engine = create_async_engine(place, pool_pre_ping=True)
+        self._engine = create_async_engine(place, pool_pre_ping=True, hide_parameters=True)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work)

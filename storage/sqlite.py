@@ -136,7 +136,10 @@ class _Unwanted(Exception):
 
 def sqlite_engine(path: Path, *, writes: bool = True) -> Engine:
     arguments = {"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=arguments)
+    # Parameters stay out of errors: they hold addresses that are passwords.
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args=arguments, hide_parameters=True
+    )
 
     def on_connect(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import ssl
 from collections.abc import Generator
@@ -17,9 +18,11 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
-# Plain lines: structlog's own default draws every traceback with its variables, which takes seconds.
+# Plain lines: structlog's own default draws every traceback with its variables, which takes seconds. From INFO on,
+# as a service that nobody told otherwise: a test of details asks for them.
 structlog.configure(
-    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
 )
 
 # What a run of thousands of tests has made is garbage seldom enough: looking for it at the usual pace costs a tenth of the time.

@@ -10,11 +10,14 @@ from random import Random
 
 import pytest
 from clocks import Clock
+from loglines import logged
+from measured import tally, told
 from samples import creating, running, seconds
 from structlog.testing import capture_logs
 
 from bot.audience import SLACK
 from bot.deliveries import Deliveries, Sinks
+from bot.metrics import Metrics
 from bot.sinks.verdicts import Dead, Delivered, Gone, Later, Lost, Shown
 from storage.database import migrate, open_database
 from storage.records import DeliveryState, EventKind, NewCard, NewEvent, State, Target, TargetKind
@@ -80,6 +83,7 @@ class Bench:
     def __init__(self, store, clock) -> None:
         self.store, self.clock = store, clock
         self.webhooks, self.slack = FakeWebhooks(), FakeSlack()
+        self.metrics = Metrics()
         self.deliveries = self.replica()
 
     def replica(self, *, retries=9, slack=True) -> Deliveries:
@@ -89,6 +93,7 @@ class Bench:
             clock=self.clock,
             rng=Random(1),
             retries=retries,
+            metrics=self.metrics,
         )
 
     async def run(self, deliveries=None) -> int:
@@ -407,7 +412,7 @@ async def test_a_card_that_cannot_be_edited_is_left_until_the_next_change(bench)
     await bench.run()
     bench.slack.say("card", Dead(reason="edit_window_closed"))
     await bench.changes()
-    with capture_logs() as logs:
+    with logged() as logs:
         await bench.run()
     bench.clock.advance(24 * 3600)
     assert await bench.run() == 0
@@ -477,7 +482,7 @@ async def test_one_bad_row_never_stops_the_rest(bench):
     assert (bad.state, bad.attempts) == (DeliveryState.PENDING, 1)
     assert good.state is DeliveryState.DELIVERED
     (entry,) = logs
-    assert (entry["event"], entry["delivery"]) == ("delivery.fault", bad.id)
+    assert (entry["event"], entry["delivery"]) == ("delivery.broken", bad.id)
     assert entry["reference"] in bad.last_error
     assert "secret" not in bad.last_error
     bench.clock.advance(60)
@@ -491,7 +496,7 @@ async def test_one_bad_card_never_stops_the_rest(bench):
     await bench.happens(2, card="C1")
     with capture_logs() as logs:
         await bench.run()
-    assert [entry["event"] for entry in logs] == ["delivery.fault"]
+    assert [entry["event"] for entry in logs] == ["delivery.broken"]
     bench.clock.advance(31)
     assert await bench.run() == 1
 
@@ -504,7 +509,7 @@ async def test_what_could_not_be_settled_is_sent_again_when_the_lease_lapses(ben
     with monkeypatch.context() as broken, capture_logs() as logs:
         broken.setattr(bench.store.deliveries, "settle_delivered", refuse)
         await bench.run()
-    assert [entry["event"] for entry in logs] == ["delivery.fault"]
+    assert [entry["event"] for entry in logs] == ["delivery.broken"]
     bench.clock.advance(19)
     assert await bench.run() == 0
     bench.clock.advance(2)
@@ -528,7 +533,7 @@ async def test_a_look_that_fails_is_made_again_by_the_next(bench, monkeypatch):
     await bench.happens(1, hook())
     with capture_logs() as logs:
         await bench.run()
-    assert [entry["event"] for entry in logs] == ["delivery.fault"]
+    assert [entry["event"] for entry in logs] == ["delivery.broken"]
     await bench.happens(2, hook())
     assert await bench.run() == 1
 
@@ -651,3 +656,70 @@ async def test_what_is_being_leased_when_the_end_comes_is_still_sent(bench, monk
 
 async def test_draining_when_nothing_was_ever_sent_ends_at_once(bench):
     await asyncio.wait_for(bench.deliveries.drain(seconds(30)), 1)
+
+
+# what is measured
+
+
+async def test_each_try_is_counted_by_kind_and_what_became_of_it(bench):
+    bench.slack.say("card", Lost())
+    bench.webhooks.say(HOOK, LATER, Gone(reason="410", status_code=410))
+    await bench.happens(1, hook(), SLACK, card="C1")
+    await bench.run()
+    bench.clock.advance(10)
+    await bench.run()
+    bench.webhooks.say("https://b.example", Dead(reason="no"), ValueError("a fault of ours"))
+    await bench.happens(2, hook("https://b.example"))
+    await bench.happens(3, hook("https://b.example"))
+    await bench.run()
+    assert tally(bench.metrics, "delivery_attempts") == {
+        ("card", "lost"): 1,
+        ("card", "delivered"): 1,
+        ("notice", "delivered"): 2,
+        ("webhook", "later"): 2,
+        ("webhook", "gone"): 1,
+        ("webhook", "dead"): 1,
+    }
+
+
+async def test_the_lag_of_an_event_runs_until_its_target_has_accepted_it(bench):
+    bench.webhooks.say(HOOK, LATER)
+    await bench.happens(1, hook(), kind=EventKind.FAILED)
+    await bench.run()
+    bench.clock.advance(10)
+    assert tally(bench.metrics, "delivery_lag_seconds") == {}
+    await bench.run()
+    assert told(bench.metrics, "delivery_lag_seconds_sum", kind="webhook") == 10
+    assert tally(bench.metrics, "ready_notice_lag_seconds") == {}
+
+
+@pytest.mark.parametrize(
+    ("asked_before", "measured"),
+    [(60, {("webhook",): 1}), (1, {})],
+    ids=["shown", "a restart so quick that no list showed it"],
+)
+async def test_the_lag_of_a_notice_runs_from_the_list_that_first_showed_it_running(
+    bench, asked_before, measured
+):
+    """The list that shows the present status first began two seconds ago."""
+    await bench.happens(1)
+    (leased,) = await bench.store.instances.lease_due(1)
+    now = bench.clock.now
+    usable = running(id=leased.instance.id, wished_at=now - seconds(asked_before), seen_at=now - seconds(2))
+    event = NewEvent(kind=EventKind.STARTED, at=now)
+    await bench.store.instances.settle(leased, usable, event=event, targets=(hook(),), due_at=None)
+    bench.clock.advance(3)
+    await bench.run()
+    assert tally(bench.metrics, "ready_notice_lag_seconds") == measured
+    assert told(bench.metrics, "ready_notice_lag_seconds_sum", kind="webhook") == (5 if measured else None)
+    assert told(bench.metrics, "delivery_lag_seconds_sum", kind="webhook") == 3
+
+
+async def test_what_is_in_flight_is_told_while_it_is(bench):
+    gate = bench.webhooks.silence(HOOK)
+    await bench.happens(1, hook())
+    await bench.deliveries.deliver_once()
+    assert bench.deliveries.in_flight() == {"card": 0, "delivery": 1}
+    gate.set()
+    await bench.deliveries.idle()
+    assert bench.deliveries.in_flight() == {"card": 0, "delivery": 0}

@@ -12,9 +12,9 @@ import pytest
 from pydantic import BaseModel
 
 from bot import errors
-from bot.deliveries import DISABLE_AFTER
 from bot.schedule import WEBHOOK_PAUSES
 from bot.settings import variables
+from bot.settlements import DISABLE_AFTER
 from bot.sinks.body import ErrorDetails, InstanceDetails, WebhookBody
 from bot.web import errors as web_errors
 from bot.web import schemas

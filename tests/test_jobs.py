@@ -3,10 +3,13 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from clocks import Clock
+from loglines import logged
 from samples import seconds
 
 from bot.jobs import Job, Jobs
+from storage.errors import DatabaseUnavailable
 
 
 def now() -> datetime:
@@ -115,3 +118,58 @@ async def test_a_job_that_fails_is_failing_until_it_does_not():
     await work.run_again()
     assert jobs.failing_since("work") is None
     jobs.stop()
+
+
+async def test_a_job_that_fails_is_logged_once_and_once_when_it_does_not():
+    work, jobs = Work(), Jobs(clock=now)
+    with logged() as lines:
+        work.error = ZeroDivisionError()
+        jobs.start([Job(name="work", every=seconds(0.05), work=work)])
+        for _ in range(3):
+            await work.run_again()
+        failing_since = jobs.failing_since("work")
+        work.error = None
+        for _ in range(3):
+            await work.run_again()
+        jobs.stop()
+    assert [(line["event"], line["log_level"], line["job"]) for line in lines] == [
+        ("job.failing", "error", "work"),
+        ("job.recovered", "info", "work"),
+    ]
+    assert lines[1]["since"] == failing_since
+
+
+async def test_an_outage_of_the_database_makes_a_job_fail_without_a_line_of_its_own():
+    work, jobs = Work(), Jobs(clock=now)
+    with logged() as lines:
+        work.error = DatabaseUnavailable("The database does not work at the moment.")
+        jobs.start([Job(name="work", every=seconds(0.05), work=work)])
+        await work.run_again()
+        await work.run_again()
+        assert jobs.failing_since("work") is not None
+        work.error = None
+        await work.run_again()
+        await work.run_again()
+        assert jobs.failing_since("work") is None
+        jobs.stop()
+    assert lines == []
+
+
+async def test_no_run_carries_the_ids_of_the_request_that_woke_it():
+    """A timer begins in the context of whoever starts it, and starts the next one."""
+    seen: list[dict[str, object]] = []
+
+    async def work() -> None:
+        seen.append(structlog.contextvars.get_contextvars())
+        began.set()
+
+    began, jobs = asyncio.Event(), Jobs(clock=now)
+    with structlog.contextvars.bound_contextvars(request_id="of-the-start"):
+        jobs.start([Job(name="work", every=seconds(0.1), work=work, woken=True)])
+    with structlog.contextvars.bound_contextvars(request_id="of-the-waking"):
+        jobs.wake()
+    for _ in range(4):
+        began.clear()
+        await asyncio.wait_for(began.wait(), 5)
+    jobs.stop()
+    assert [ids for ids in seen if ids] == []

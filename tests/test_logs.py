@@ -4,9 +4,12 @@ import io
 import json
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -36,7 +39,26 @@ CANARIES = {
     "an assignment": "NOVITA_API_KEY=CANARY",
     "private key": "-----BEGIN RSA PRIVATE KEY-----\nCANARY\n-----END RSA PRIVATE KEY-----",
     "half a private key": "-----BEGIN PRIVATE KEY-----\nCANARY",
+    "private key of ssh": "-----BEGIN OPENSSH PRIVATE KEY-----\nCANARY\n-----END OPENSSH PRIVATE KEY-----",
+    "private key in json": '{"privateKey": "-----BEGIN RSA PRIVATE KEY-----\\nCANARY"}',
+    "password as it is written down": "ssh root@host -p 22, password: CANARY",
+    "password as Novita gives it": '{"sshCommand": "ssh root@h -p 2", "sshPassword": "CANARY"}',
+    "password for a tool": "sshpass -p 'CANARY word' ssh root@host",
+    "code in a query": "https://x.example/hook?code=CANARY",
+    "response url of another host": "{'response_url': 'http://127.0.0.1:1/respond/1/CANARY?a=1&b=CANARY'}",
+    "webhook url in json": '{"webhookUrl":"https://x.example/CANARY?a=1&k=CANARY"}',
+    "database url": "DATABASE_URL=postgresql://db/x?a=1&options=CANARY",
 }
+
+KNOWN = {
+    "api key": "CANARY-chosen_by+somebody/=",
+    "short key": "C4N4RY",
+    "webhook": "https://me:CANARYpw%40@hooks.example.com/in/CANARY-path-segment?x=CANARY-in-a-query&y=1",
+    "database": "postgresql://gpu:CANARY%2Fpassword@db:5432/gpu",
+    "quoted": "CANARY\"with\\all'kinds",
+    "no address": "https://[CANARY",
+}
+"""Values of settings that no pattern knows."""
 
 Written = Callable[[], str]
 
@@ -51,13 +73,15 @@ def restored() -> Iterator[None]:
     """Logging is one for the whole process."""
     root = logging.getLogger()
     before = (root.handlers, root.level, logging.raiseExceptions)
+    hook, configured = sys.excepthook, structlog.get_config()
     yield
+    sys.excepthook = hook
     logging.captureWarnings(capture=False)
     root.handlers, root.level, logging.raiseExceptions = before
     for name in ("bot", "storage"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 @pytest.fixture(params=["json", "console"])
@@ -174,6 +198,55 @@ def test_no_exception_brings_a_secret_into_a_line(canary: str, written: Written)
     assert "CANARY" not in written()
 
 
+@pytest.mark.parametrize("secret", KNOWN.values(), ids=KNOWN)
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_values_of_the_settings_are_hidden_wherever_they_appear(secret: str, form: str) -> None:
+    written = to_text(form=form, secrets=KNOWN.values())
+    log = structlog.get_logger("bot.x")
+    for text in (secret, f"({secret})", quote(secret, safe=""), json.dumps({"x": secret}), repr([secret])):
+        log.info(text)
+        log.info("said", what=text, nested={"deep": [text, {text: text.encode()}]})
+        logging.getLogger("uvicorn.error").error("%s was sent", text)
+    try:
+        fail_with(secret)
+    except ValueError:
+        log.exception("failed")
+    assert "CANARY" not in written()
+    assert "C4N4RY" not in written()
+
+
+def test_the_parts_of_an_address_that_may_be_its_password_are_hidden_alone() -> None:
+    written = to_text(secrets=KNOWN.values())
+    for part in ("CANARYpw%40", "CANARYpw@", "CANARY-path-segment", "CANARY-in-a-query", "CANARY/password"):
+        structlog.get_logger("bot.x").info("said", what=f"it was {part}.")
+    assert "CANARY" not in written()
+    structlog.get_logger("bot.x").info("said", what="hooks.example.com does not answer at /in")
+    assert "hooks.example.com does not answer at /in" in written()
+
+
+def test_a_short_secret_hides_no_part_of_another_word() -> None:
+    written = to_text(secrets=["test", "gpu"])
+    structlog.get_logger("bot.x").info("said", what="a gpu, the latest; the key is test")
+    assert line(written)["what"] == "a gpu, the latest; the key is [hidden]"
+
+
+def test_a_crash_that_nobody_catches_takes_the_same_way(written: Written) -> None:
+    try:
+        fail_with("xoxb-CANARY")
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    assert "service.crashed" in written()
+    assert "ValueError" in written()
+    assert "CANARY" not in written()
+
+
+def test_who_interrupts_it_gets_no_crash(capsys: pytest.CaptureFixture[str]) -> None:
+    written = to_text()
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert written() == ""
+    assert "KeyboardInterrupt" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -220,6 +293,29 @@ def test_what_is_no_secret_is_shown_as_it_is() -> None:
     assert entry["kind"] == "<class 'logging.Formatter'>"
 
 
+def test_times_are_written_in_utc_with_a_z() -> None:
+    written = to_text()
+    at = datetime(2026, 1, 2, 5, 4, 3, tzinfo=timezone(timedelta(hours=2)))
+    structlog.get_logger("bot.x").info("said", since=at, naive=at.replace(tzinfo=None))
+    entry = line(written)
+    assert (entry["since"], entry["naive"]) == ("2026-01-02T03:04:03Z", "2026-01-02T05:04:03")
+
+
+def test_what_is_looked_for_first_comes_first() -> None:
+    written = to_text()
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        structlog.get_logger("bot.x").info("said", port=3000)
+    assert list(line(written))[:3] == ["timestamp", "level", "event"]
+
+
+def test_nobody_can_forge_a_line_or_drive_the_terminal(written: Written) -> None:
+    evil = "x\n2026-01-01T00:00:00Z [INFO] forged\r\x1b[2Jgone\x9b"
+    structlog.get_logger("bot.x").info("said", path=evil, listed=[evil])
+    logging.getLogger("uvicorn.error").error("got %s", evil)
+    assert len(written().splitlines()) == 2
+    assert not {"\x1b", "\r", "\x9b"} & set(written())
+
+
 def test_an_object_is_shown_as_its_text_without_secrets(written: Written) -> None:
     class Told:
         def __str__(self) -> str:
@@ -249,6 +345,15 @@ def test_a_line_that_cannot_be_formatted_prints_no_arguments(capsys: pytest.Capt
 
 def test_a_long_line_takes_no_long_time() -> None:
     written = to_text()
-    for evil in ("a-" * 10_000, "://" * 10_000, "x" * 20_000 + "@", "token" * 4_000, "Bearer " * 3_000):
+    for evil in (
+        "a-" * 10_000,
+        "://" * 10_000,
+        "x" * 20_000 + "@",
+        "token" * 4_000,
+        "Bearer " * 3_000,
+        "webhook_url=" * 3_000,
+        "sshpass -p" * 3_000,
+        "password: " * 3_000,
+    ):
         structlog.get_logger("bot.x").info("said", what=evil)
-    assert len(written().splitlines()) == 5
+    assert len(written().splitlines()) == 8

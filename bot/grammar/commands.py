@@ -82,6 +82,11 @@ def render(command: Command) -> str:
     return written((SLASH, *_words(command)))
 
 
+def verb_of(command: Command) -> str:
+    """The first word of it, by its own name."""
+    return next(_words(command), "list")
+
+
 def written(words: tuple[str, ...]) -> str:
     return " ".join(map(_quoted, words))
 

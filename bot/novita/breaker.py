@@ -18,6 +18,10 @@ from datetime import datetime, timedelta
 from bot.errors import NotSent
 
 
+class BreakerOpen(NotSent):
+    """Held back here: Novita was not asked."""
+
+
 @dataclass(slots=True)
 class Permit:
     """To make one call. `answered` stays None when the call was not made after all, or was cancelled."""
@@ -51,14 +55,14 @@ class Breaker:
         # a clock that was set back must not keep it open for longer than asked
         if not self._probing and not timedelta(0) <= waited < self._open_for:
             return None
-        return NotSent(
+        return BreakerOpen(
             "Novita does not answer at the moment; calls to it are paused.",
             retry_after=max(self._open_for - waited, timedelta(seconds=1)),
         )
 
     @contextmanager
     def permit(self) -> Iterator[Permit]:
-        """Raises NotSent, with the time to wait, while it is open or its one probe is under way."""
+        """Raises BreakerOpen, with the time to wait, while it is open or its one probe is under way."""
         self._admit()
         permit = Permit(turn=self._turn)
         try:

@@ -17,6 +17,10 @@ from bot.errors import NotSent
 _WINDOW = timedelta(seconds=60)
 
 
+class OverBudget(NotSent):
+    """Held back here: Novita was not asked."""
+
+
 class Priority(StrEnum):
     PERSON = "person"
     """Somebody waits for it."""
@@ -46,6 +50,12 @@ class Budget:
         self._pause: tuple[datetime, datetime] | None = None
 
     @property
+    def calls_left(self) -> int:
+        """Calls of any kind that the limit allows now; what waits already is ahead of them."""
+        self._forget(self._clock())
+        return 0 if self._pause is not None else max(0, self._limit - len(self._calls))
+
+    @property
     def polls_left(self) -> int:
         """Polling calls that would not have to wait now."""
         now = self._clock()
@@ -60,7 +70,7 @@ class Budget:
         return _too_many(wait) if wait > self._max_wait[priority] else None
 
     async def acquire(self, priority: Priority) -> None:
-        """Waits for its turn: first come, first served among equals. Raises NotSent."""
+        """Waits for its turn: first come, first served among equals. Raises OverBudget."""
         ticket = object()
         give_up_at = self._clock() + self._max_wait[priority]
         self._waiting[priority].append(ticket)
@@ -110,7 +120,7 @@ class Budget:
 
 
 def _too_many(wait: timedelta) -> NotSent:
-    return NotSent("Too many calls to Novita at the moment; this one must wait.", retry_after=wait)
+    return OverBudget("Too many calls to Novita at the moment; this one must wait.", retry_after=wait)
 
 
 def _room_at(now: datetime, calls: Sequence[datetime], limit: int, ahead: int) -> datetime:

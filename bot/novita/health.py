@@ -22,11 +22,10 @@ class Health:
         if self.unhealthy_since is not None:
             return
         self.unhealthy_since = self._clock()
-        _log.warning("novita.unhealthy", why=why)
+        _log.warning("novita.failing", why=why)
 
     def answered(self) -> None:
         if self.unhealthy_since is None:
             return
-        seconds = (self._clock() - self.unhealthy_since).total_seconds()
-        self.unhealthy_since = None
-        _log.info("novita.recovered", unhealthy_seconds=round(seconds, 1))
+        since, self.unhealthy_since = self.unhealthy_since, None
+        _log.info("novita.recovered", since=since)

@@ -23,11 +23,10 @@ class Health:
         if self.unhealthy_since is not None:
             return
         self.unhealthy_since = self._clock()
-        _log.warning("receiver.unhealthy", receiver=self._receiver, why=why)
+        _log.warning("receiver.failing", receiver=self._receiver, why=why)
 
     def answered(self) -> None:
         if self.unhealthy_since is None:
             return
-        seconds = (self._clock() - self.unhealthy_since).total_seconds()
-        self.unhealthy_since = None
-        _log.info("receiver.recovered", receiver=self._receiver, unhealthy_seconds=round(seconds, 1))
+        since, self.unhealthy_since = self.unhealthy_since, None
+        _log.info("receiver.recovered", receiver=self._receiver, since=since)

@@ -176,7 +176,7 @@ class SlackSink:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 await hook.send(text=message["text"], blocks=message["blocks"], response_type="ephemeral")
         except (aiohttp.ClientError, OSError) as error:
-            log.warning("slack.not_explained", why=type(error).__name__)
+            log.warning("invitation.lost", why=type(error).__name__)
 
     async def _own_id(self) -> str | None:
         """Who is to be invited. Asked when needed, which is seldom; None where Slack does not say."""
@@ -196,7 +196,7 @@ async def _say(
     except Refused as refusal:
         if refusal.why is not Why.LOOKS:
             raise
-        log.warning("slack.looks_refused", code=refusal.code, details=refusal.details)
+        log.warning("looks.refused", code=refusal.code, details=refusal.details)
         return await send(text=message["text"][:_LONGEST_PLAIN_TEXT], blocks=[])
 
 

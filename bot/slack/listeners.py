@@ -29,13 +29,14 @@ from bot.errors import (
     TryAgain,
     UsageError,
 )
-from bot.grammar.commands import SLASH, Act, Create, Ssh, render
+from bot.grammar.commands import SLASH, Act, Command, Create, Ssh, render, verb_of
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.messages.form import FORM_ID, create_form, read_form
 from bot.sinks.slack_answers import Refused, Unavailable, answer_of
 from bot.slack.arguments import parse
 from bot.slack.conversation import Conversation, Spoken
+from bot.slack.hearing import heard, note_answer, noted
 from bot.slack.replies import Replies
 from storage.records import Wish
 
@@ -90,56 +91,34 @@ class Listeners:
 
     async def command(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         spoken = Spoken.of_command(body)
-        try:
-            command = parse(body.get("text") or "")
-        except BotError as error:
-            await ack(**answers.error(error))
-            return
-        match command:
-            case Create() if self._conversation.needs_form(command):
-                await self._answer_later(ack, spoken, self._open_form(command, spoken))
-            case Ssh(name=name):
-                await self._answer_later(ack, spoken, self._conversation.connect(name, spoken))
-            case _:
-                soon = _ACK_CHANGE_WITHIN if isinstance(command, Create | Act) else _ACK_QUERY_WITHIN
-                await self._answer_soon(ack, spoken, self._conversation.carry_out(command, spoken), soon)
+        with heard(spoken, "command"):
+            try:
+                command = parse(body.get("text") or "")
+            except BotError as error:
+                note_answer("unknown", error)
+                await ack(**answers.error(error))
+                return
+            await self._obey(ack, command, spoken)
 
     async def press(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A button: `gpu:<what>`, its value the instance's id. Whoever presses is judged anew."""
         spoken = Spoken.of_action(body)
         action = body["actions"][0]
         what, instance_id = action["action_id"].split(":")[1], action.get("value") or ""
-        match what:
-            case "start" | "stop" | "restart" | "delete":
-                work = self._conversation.act(Wish(what), instance_id, spoken)
-                outcome = self._replies.begin(_outcome(work))
-                await _is_there(outcome, _ACK_CHANGE_WITHIN)
-                await ack()
-                self._replies.begin(self._say(spoken, outcome))
-            case "connect":
-                await self._answer_later(ack, spoken, self._conversation.connect(instance_id, spoken))
-            case "status":
-                await self._answer_later(ack, spoken, self._conversation.status(instance_id, spoken))
-            case "create":
-                await self._answer_later(ack, spoken, self._open_form(Create(), spoken))
-            case _:
-                await self._answer_later(ack, spoken, _no_longer_known())
+        with heard(spoken, "button"):
+            await self._do(ack, what, instance_id, spoken)
 
     async def submit(self, ack: AsyncAck, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         spoken = Spoken.of_view(body, json.loads(view["private_metadata"] or "{}"))
         filled = read_form(view["state"])
         if isinstance(filled, Create) and self._conversation.needs_form(filled):
             filled = {"template": "Choose a template, or name an image below."}
-        if not isinstance(filled, Create):
+        with heard(spoken, "form"):
+            if isinstance(filled, Create):
+                await self._order(ack, filled, spoken)
+                return
+            note_answer("create", UsageError("fields"))
             await ack(response_action="errors", errors=filled)
-            return
-        outcome = self._replies.begin(_outcome(self._conversation.create(filled, spoken)))
-        done = outcome.result() if await _is_there(outcome, _ACK_CHANGE_WITHIN) else None
-        if isinstance(done, BotError):
-            await ack(**self._refusal(done, filled, spoken))
-            return
-        await ack()
-        self._replies.begin(self._say(spoken, outcome))
 
     async def fail(self, error: Exception, body: Mapping[str, Any]) -> BoltResponse:
         """What nobody listens to, such as the parts of another version, and what no listener foresaw."""
@@ -148,6 +127,43 @@ class Listeners:
         if "command" in body:
             return self._failed(UsageError(f"I listen to {SLASH} only.", hint=f"{SLASH} help"), body)
         return BoltResponse(status=200)
+
+    async def _obey(self, ack: AsyncAck, command: Command, spoken: Spoken) -> None:
+        verb = verb_of(command)
+        match command:
+            case Create() if self._conversation.needs_form(command):
+                await self._answer_later(ack, spoken, "form", self._open_form(command, spoken))
+            case Ssh(name=name):
+                await self._answer_later(ack, spoken, verb, self._conversation.connect(name, spoken))
+            case _:
+                soon = _ACK_CHANGE_WITHIN if isinstance(command, Create | Act) else _ACK_QUERY_WITHIN
+                outcome = self._begin(verb, self._conversation.carry_out(command, spoken))
+                await self._answer_soon(ack, spoken, outcome, soon)
+
+    async def _do(self, ack: AsyncAck, what: str, instance_id: str, spoken: Spoken) -> None:
+        match what:
+            case "start" | "stop" | "restart" | "delete":
+                outcome = self._begin(what, self._conversation.act(Wish(what), instance_id, spoken))
+                await _is_there(outcome, _ACK_CHANGE_WITHIN)
+                await ack()
+                self._replies.begin(self._say(spoken, outcome))
+            case "connect":
+                await self._answer_later(ack, spoken, "ssh", self._conversation.connect(instance_id, spoken))
+            case "status":
+                await self._answer_later(ack, spoken, what, self._conversation.status(instance_id, spoken))
+            case "create":
+                await self._answer_later(ack, spoken, "form", self._open_form(Create(), spoken))
+            case _:
+                await self._answer_later(ack, spoken, "unknown", _no_longer_known())
+
+    async def _order(self, ack: AsyncAck, filled: Create, spoken: Spoken) -> None:
+        outcome = self._begin("create", self._conversation.create(filled, spoken))
+        done = outcome.result() if await _is_there(outcome, _ACK_CHANGE_WITHIN) else None
+        if isinstance(done, BotError):
+            await ack(**self._refusal(done, filled, spoken))
+            return
+        await ack()
+        self._replies.begin(self._say(spoken, outcome))
 
     def _failed(self, fault: BotError, body: Mapping[str, Any]) -> BoltResponse:
         if "command" in body:
@@ -159,9 +175,8 @@ class Listeners:
         return BoltResponse(status=200)
 
     async def _answer_soon(
-        self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Message], within: timedelta
+        self, ack: AsyncAck, spoken: Spoken, outcome: asyncio.Task[Message | BotError], within: timedelta
     ) -> None:
-        outcome = self._replies.begin(_outcome(work))
         if await _is_there(outcome, within):
             await ack(**_message(outcome.result()))
             return
@@ -169,10 +184,13 @@ class Listeners:
         self._replies.begin(self._say(spoken, outcome))
 
     async def _answer_later(
-        self, ack: AsyncAck, spoken: Spoken, work: Coroutine[Any, Any, Message | None]
+        self, ack: AsyncAck, spoken: Spoken, verb: str, work: Coroutine[Any, Any, Message | None]
     ) -> None:
         await ack()
-        self._replies.begin(self._say(spoken, _outcome(work)))
+        self._replies.begin(self._say(spoken, _outcome(verb, work)))
+
+    def _begin(self, verb: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T | BotError]:
+        return self._replies.begin(_outcome(verb, work))
 
     async def _say(self, spoken: Spoken, outcome: Awaitable[Message | BotError | None]) -> None:
         """None: nothing is left to say, since a form was opened."""
@@ -211,15 +229,19 @@ class Listeners:
         )
 
 
-async def _outcome(work: Coroutine[Any, Any, T]) -> T | BotError:
+async def _outcome(verb: str, work: Coroutine[Any, Any, T]) -> T | BotError:
     """The answer, or what came in between. Raises nothing."""
+    return await noted(verb, _answer(work))
+
+
+async def _answer(work: Coroutine[Any, Any, T]) -> T | BotError:
     try:
         async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
             return await work
     except BotError as error:
         return error
     except TimeoutError:
-        log.warning("slack_request_slow")
+        log.warning("answer.slow")
         return _in_vain()
     except Exception as error:  # noqa: BLE001 - one of the three places that catch everything
         return _unexpected(error)
@@ -246,7 +268,7 @@ def _message(outcome: Message | BotError) -> Message:
 
 def _unexpected(error: Exception) -> _Unexpected:
     reference = uuid.uuid4().hex[:8]
-    log.error("slack_request_failed", reference=reference, exc_info=error)
+    log.error("slack.broken", reference=reference, exc_info=error)
     return _Unexpected(reference)
 
 

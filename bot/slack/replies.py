@@ -47,10 +47,10 @@ class Replies:
             async with asyncio.timeout(_TELL_WITHIN.total_seconds()):
                 answer = await hook.send_dict(body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            log.warning("answer_lost", why=type(error).__name__)
+            log.warning("answer.lost", why=type(error).__name__)
             return
         if answer.status_code != 200:
-            log.warning("answer_lost", why=f"Slack answered {answer.status_code}")
+            log.warning("answer.lost", why=f"Slack answered {answer.status_code}")
 
     async def drain(self, within: timedelta) -> None:
         """Wait for what is under way; what takes longer is cancelled."""

@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.metrics import Metrics
 from bot.operations import Operations
 from bot.redelivery import Redelivery
 from bot.web.bodies import BodyLimit
@@ -22,12 +23,14 @@ from bot.web.framing import Framing, LastResort
 from bot.web.handlers import Refused, install_handlers
 from bot.web.health import Health
 from bot.web.instances import InstanceRoutes
+from bot.web.metrics import MetricRoutes, TakeCensus, no_census
 from bot.web.openapi import DescribedApi
 from bot.web.probes import probe_routes
 from bot.web.products import OnSale, ProductRoutes
 from bot.web.quotas import HEADERS
 from bot.web.rates import RateLimit
 from bot.web.remembered import Generation, Remembered
+from bot.web.requestlog import RequestLog
 from bot.web.security import Gate, Inbound
 
 SlackHandler = Callable[[Request], Awaitable[Response]]
@@ -60,6 +63,8 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     generation: Generation = lambda: None,
     slack_channel: str | None = None,
     slack_handler: SlackHandler | None = None,
+    metrics: Metrics | None = None,
+    census: TakeCensus = no_census,
 ) -> FastAPI:
     """`slack_channel` is told about instances that come in here. `slack_handler` is there in HTTP mode only;
     it checks the signature itself. Nothing is opened or started."""
@@ -76,11 +81,14 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     app.include_router(InstanceRoutes(operations, channel=slack_channel).router())
     app.include_router(ProductRoutes(catalog).router())
     app.include_router(DeliveryRoutes(redelivery).router())
+    metrics = metrics or Metrics()
+    app.include_router(MetricRoutes(metrics, health, clock=clock, census=census).router())
     app.add_route("/slack/events", _slack_route(slack_handler), methods=["POST"], include_in_schema=False)
     app.add_route("/docs", docs_page, include_in_schema=False)
     install_handlers(app, clock)
     app.add_middleware(Remembered, generation=generation)
     _wrap(app, health, clock, inbound, exposed=slack_handler is not None)
+    app.add_middleware(Framing, metrics=metrics)  # the outermost
     return app
 
 
@@ -105,7 +113,7 @@ def _wrap(
             allow_headers=_SENT_BY_PAGES,
             expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After", *HEADERS],
         )
-    app.add_middleware(Framing)
+    app.add_middleware(RequestLog)
 
 
 def _slack_route(handler: SlackHandler | None) -> SlackHandler:

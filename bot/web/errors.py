@@ -15,6 +15,7 @@ from bot.errors import (
     BotError,
     CatalogError,
     DeliveryNotFound,
+    ForbiddenReceiver,
     InstanceNotFound,
     InvalidState,
     KeyReused,
@@ -88,7 +89,7 @@ def told(error: BotError) -> Fault | None:
         status_code=status_code,
         code=error.code,
         message=str(error),
-        details=_nearest(error),
+        details=_details(error),
         retry_after=retry_after,
     )
 
@@ -126,8 +127,10 @@ def answer(fault: Fault, scope: Scope, now: datetime) -> Response:
     return Response(content, fault.status_code, headers, "application/json")
 
 
-def _nearest(error: BotError) -> tuple[DetailOut, ...]:
+def _details(error: BotError) -> tuple[DetailOut, ...]:
     match error:
+        case ForbiddenReceiver():
+            return (DetailOut(field="webhookUrl", reason=str(error)),)
         case ProductNotFound():
             name = "productName"
         case TemplateNotFound():

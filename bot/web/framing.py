@@ -12,6 +12,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.metrics import UNROUTED, Metrics
 from bot.web.errors import answer, fault
 from bot.web.quotas import STANDING
 
@@ -37,23 +38,30 @@ _log = structlog.get_logger()
 class Framing:
     """The outermost layer. The ids are in `scope["state"]`, in the logs and in the answer's headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics | None = None) -> None:
         self._app = app
+        self._metrics = metrics or Metrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        began, status_code = self._metrics.start(), None
         ids = _ids(Headers(scope=scope))
         scope.setdefault("state", {}).update(ids)
 
         async def framed(message: Message) -> None:
+            nonlocal status_code
             if message["type"] == "http.response.start":
+                status_code = message["status"]
                 message["headers"] = _with_ours(message.get("headers", ()), scope["state"])
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(**ids):
-            await self._app(scope, receive, framed)
+        try:
+            with structlog.contextvars.bound_contextvars(**ids):
+                await self._app(scope, receive, framed)
+        finally:
+            self._metrics.requested(scope["method"], _route(scope), status_code, began)
 
 
 class LastResort:
@@ -77,12 +85,22 @@ class LastResort:
         try:
             await self._app(scope, receive, noted)
         except Exception:
-            _log.exception("rest.unexpected", method=scope["method"], path=scope["path"])
+            _log.exception("rest.broken", method=scope["method"], path=scope["path"])
             if begun:
                 raise
             reference = scope["state"]["request_id"]
             sorry = fault(500, f"Something went wrong here. The logs have it under {reference}.")
             await answer(sorry, scope, self._clock())(scope, receive, send)
+
+
+def _route(scope: Scope) -> str:
+    """The template, such as `/api/instances/{id}`: an address itself is different each time."""
+    path: str | None = getattr(scope.get("route"), "path", None)
+    if path is not None:
+        return path
+    # Routes that are none of FastAPI's, such as /docs, leave no trace but what they call.
+    is_literal = "endpoint" in scope and not scope.get("path_params")
+    return str(scope["path"]) if is_literal else UNROUTED
 
 
 def _ids(headers: Headers) -> dict[str, str]:

@@ -109,7 +109,8 @@ def _line(**said: int) -> bytes:
 async def _run(orders: Orders) -> int:
     read = settings.load(env_file=None)
     read = read.model_copy(update={name: _like(read, name, each) for name, each in orders.settings.items()})
-    logs.configure(level=read.log_level, form=read.log_format, stream=sys.stdout)
+    secrets = settings.secrets_of(read)
+    logs.configure(level=read.log_level, form=read.log_format, stream=sys.stdout, secrets=secrets)
     if orders.pauses is not None:
         schedule.WEBHOOK_PAUSES = tuple(timedelta(seconds=each) for each in orders.pauses)
     if orders.slack_pauses is not None:

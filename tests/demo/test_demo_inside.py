@@ -150,8 +150,8 @@ def test_the_log_goes_to_stderr(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     os.environ["LOG_LEVEL"] = "info"
     assert played("/gpu help\n", monkeypatch) == 0
     out, err = capfd.readouterr()
-    assert "database_migrated" in err
-    assert "database_migrated" not in out
+    assert "database.migrated" in err
+    assert "database.migrated" not in out
 
 
 def test_a_reader_who_leaves_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

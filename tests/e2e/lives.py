@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -100,8 +101,10 @@ class Service:
             self.exit_code = said["exit"]
             return
         self.lines.append(line)
-        if said.get("event") == "ready":
+        if said.get("event") == "service.ready":
             self.port = said["port"]
+        elif " service.ready " in line:
+            self.port = int(re.findall(r" port=(\d+)", line)[0])
 
 
 class Nursery:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +19,7 @@ class Webhooked:
     id: str
     """The `webhook-id`."""
     body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def event(self) -> str:
@@ -48,6 +49,7 @@ class Receiver:
         self._closing = asyncio.Event()
         app = web.Application()
         app.router.add_post("/hook", self._handle)
+        app.router.add_post("/hook/{secret:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
@@ -66,7 +68,8 @@ class Receiver:
     async def _handle(self, request: web.Request) -> web.Response:
         body = await request.read()
         Webhook(SECRET).verify(body, dict(request.headers))
-        hook = Webhooked(id=request.headers["webhook-id"], body=json.loads(body))
+        headers = dict(request.headers)
+        hook = Webhooked(id=headers["webhook-id"], body=json.loads(body), headers=headers)
         self.tried.append(hook)
         status = self.answers
         if status is not None and status < 300:

@@ -301,11 +301,15 @@ async def staged(
     timeline: Timeline = BRISK,
     ack_timeout: timedelta = timedelta(seconds=3),
     page_cap: int = 100,
+    tokens: Mapping[str, str] = {},
 ) -> AsyncIterator[Stage]:
-    """Everything but the service. In the end no process is left, and nobody broke a rule of Slack's."""
+    """Everything but the service. In the end no process is left, and nobody broke a rule of Slack's.
+
+    `tokens`: of the simulated Slack, by the names of `SlackServer`.
+    """
     cloud = Cloud(clock=utc_now, timeline=timeline)
     workspace = Workspace(clock=utc_now, seed=1)
-    slack = SlackServer(workspace, ack_timeout=ack_timeout)
+    slack = SlackServer(workspace, ack_timeout=ack_timeout, **tokens)
     novita, receiver = NovitaServer(cloud, page_cap=page_cap), Receiver(slack.signal.notify)
     stage = Stage(
         nursery=nursery,

@@ -159,7 +159,7 @@ async def test_sigterm_lets_a_create_on_the_wire_come_to_its_end(stage: Stage) -
     await stage.create()
     await stage.novita.journal.wait_for("create")
     await ends_well(stage)
-    assert stage.service.logged("create_accepted")
+    assert stage.service.logged("create.accepted")
     await stage.start()
     await stage.told("my-train", "instance.ready")
     assert (stage.created(), len(stage.gpus())) == (1, 1)

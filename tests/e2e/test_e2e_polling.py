@@ -63,7 +63,7 @@ async def a_hundred_under_way(stage: Stage, pages: int) -> None:
         posts = (rest.post("/api/instances", json={**BODY, "name": f"n{i}"}) for i in range(MANY))
         assert {answer.status_code for answer in await asyncio.gather(*posts)} == {201}
     await stage.novita.journal.wait_for("create", MANY, timeout=60, over=True)
-    await stage.until(lambda: len(stage.service.logged("create_accepted")) == MANY, 60)
+    await stage.until(lambda: len(stage.service.logged("create.accepted")) == MANY, 60)
     seen = stage.novita.journal.count("list")
     await stage.novita.journal.wait_for("list", seen + 3 * pages, timeout=30, over=True)
     stage.novita.journal.clear()

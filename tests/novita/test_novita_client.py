@@ -396,8 +396,8 @@ class TestHealth:
                 clock.now += timedelta(seconds=10)
             await novita.get_instance("a1")
         assert novita.health.unhealthy_since is None
-        assert [log["event"] for log in logs] == ["novita.unhealthy", "novita.recovered"]
-        assert logs[1]["unhealthy_seconds"] == 30
+        assert [log["event"] for log in logs] == ["novita.failing", "novita.recovered"]
+        assert logs[1]["since"] == since
 
     async def test_a_refused_call_is_a_sign_of_health(self, novita, api) -> None:
         api.get("/gpu/instance").mock(side_effect=[httpx.Response(500), refusal(404, "RESOURCE_NOT_FOUND")])

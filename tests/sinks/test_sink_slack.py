@@ -417,7 +417,7 @@ async def test_slack_is_unhealthy_from_the_first_silence_to_the_first_answer(sin
         await tell(sink, None)
         await tell(sink, None)
     assert sink.unhealthy_since is None
-    assert [entry["event"] for entry in logs] == ["receiver.unhealthy", "receiver.recovered"]
+    assert [entry["event"] for entry in logs] == ["receiver.failing", "receiver.recovered"]
 
 
 async def test_a_refused_token_is_unhealthy(sink, slack, clock):

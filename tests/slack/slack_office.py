@@ -138,7 +138,7 @@ async def office(folder: Path, transport: Transport = "socket") -> AsyncIterator
         await s.catalog.warm()
         workspace = Workspace(clock=s.clock, seed=1, users=[*cast_of_users(App()), ADMIN])
         slack = await stack.enter_async_context(SlackServer(workspace))
-        side = SlackSide(access(slack, transport), s.operations, s.catalog, clock=s.clock)
+        side = SlackSide(access(slack, transport), s.operations, s.catalog, clock=s.clock, metrics=s.metrics)
         if transport == "http":
             slack.events_url = await served(side, s, stack)
         stack.push_async_callback(side.close)

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pytest
 from clocks import Clock
+from loglines import logged
+from measured import tally
 from samples import seconds
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -16,6 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
+from bot.metrics import Metrics
 from bot.sandbox.slack.faults import HttpStatus
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.socketmode import Reason
@@ -47,7 +50,10 @@ class Line:
         self.clock = clock
         self.gate = asyncio.Event()
         self.gate.set()
-        self.supervisor = SocketModeSupervisor(self._app(), server.app_token, clock=clock)
+        self.metrics = Metrics()
+        self.supervisor = SocketModeSupervisor(
+            self._app(), server.app_token, clock=clock, metrics=self.metrics
+        )
 
     async def command(self) -> bool:
         return (await self.server.person("U0ADA").command("/gpu", channel="C0GPU")).ok
@@ -116,7 +122,7 @@ async def test_there_are_two_connections(line: Line):
         await line.supervisor.start(within=SOON)
     await line.connected()
     assert line.supervisor.unhealthy_since() is None
-    assert [entry["event"] for entry in logs] == ["slack_connected"]
+    assert [entry["event"] for entry in logs] == ["slack.connected"]
     assert await line.command()
 
 
@@ -147,7 +153,7 @@ async def test_it_is_unhealthy_while_no_connection_stands(line: Line):
     with capture_logs() as later:
         await line.connected()
     assert line.supervisor.unhealthy_since() is None
-    assert [entry["event"] for entry in logs + later] == ["slack_disconnected", "slack_connected"]
+    assert [entry["event"] for entry in logs + later] == ["slack.disconnected", "slack.connected"]
     assert await line.command()
 
 
@@ -189,9 +195,9 @@ async def test_a_handler_that_stays_down_is_replaced_every_two_minutes(line: Lin
 
     async def replaced(after: float) -> int:
         line.clock.advance(after)
-        with capture_logs() as logs:
+        with logged(details=True) as logs:
             await line.supervisor.watch()
-        return [entry["event"] for entry in logs].count("socket_mode_replaced")
+        return [entry["event"] for entry in logs].count("connection.replaced")
 
     assert [await replaced(after) for after in (119, 1, 119, 1)] == [0, 2, 0, 2]
     assert all(handler.client.aiohttp_client_session.closed for handler in first)
@@ -208,7 +214,7 @@ async def test_slack_may_be_down_at_the_start(line: Line):
         await line.supervisor.start(within=seconds(0.2))
     assert asyncio.get_running_loop().time() - began < 2
     assert line.supervisor.unhealthy_since() == line.clock.now
-    assert [entry["event"] for entry in logs] == ["slack_disconnected"]
+    assert [entry["event"] for entry in logs] == ["slack.disconnected"]
     line.mended()
     await line.connected()
     assert line.supervisor.unhealthy_since() is None
@@ -256,3 +262,21 @@ async def test_what_is_never_acknowledged_does_not_hold_up_the_end(line: Line):
     assert not await line.command()
     await line.supervisor.close(within=seconds(0.05))
     line.gate.set()
+
+
+async def test_the_connections_that_stand_are_counted(line: Line):
+    assert line.supervisor.connections == 0
+    await line.supervisor.start(within=SOON)
+    await line.connected()
+    assert line.supervisor.connections == 2
+    await line.cut()
+    await line.watched(line.is_down)
+    assert line.supervisor.connections == 0
+
+
+async def test_the_time_to_each_acknowledgement_is_measured(line: Line):
+    await line.supervisor.start(within=SOON)
+    await line.connected()
+    assert await line.command()
+    assert await line.command()
+    await eventually(lambda: tally(line.metrics, "slack_ack_duration_seconds") == {("socket",): 2})

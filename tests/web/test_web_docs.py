@@ -36,6 +36,8 @@ async def test_the_description_names_every_route_and_no_other(rest):
         ("get", "/api/deliveries/statistics"),
         ("post", "/api/deliveries/replay"),
         ("post", "/api/deliveries/{id}/replay"),
+        ("get", "/api/metrics"),
+        ("get", "/metrics"),
     }
 
 
@@ -71,7 +73,7 @@ async def test_both_ways_to_send_a_key_are_described_where_one_is_needed(rest):
     assert set(described["components"]["securitySchemes"]) == {"bearer", "header"}
     for path, methods in described["paths"].items():
         for operation in methods.values():
-            needed = [{"bearer": []}, {"header": []}] if path.startswith("/api/") else []
+            needed = [{"bearer": []}, {"header": []}] if path not in {"/health", "/ready"} else []
             assert operation["security"] == needed
 
 
@@ -97,6 +99,7 @@ async def test_answers_are_as_described(build):
     valid("/api/deliveries/{id}/replay", "post", await rest.http.post("/api/deliveries/nothing/replay"))
     valid("/health", "get", await rest.http.get("/health"))
     valid("/ready", "get", await rest.http.get("/ready"))
+    valid("/api/metrics", "get", await rest.http.get("/api/metrics"))
 
 
 async def test_a_request_is_valid_by_the_description_when_it_is_taken(build):

@@ -124,8 +124,8 @@ async def test_the_unexpected_is_500_and_logged_under_the_reference_of_the_answe
     assert "req-7" in answer.json()["error"]["message"]
     assert "s3cret" not in answer.text
     assert "Traceback" not in answer.text
-    [line] = logs
-    assert (line["event"], line["log_level"], line["exc_info"]) == ("rest.unexpected", "error", True)
+    line, _answered = logs
+    assert (line["event"], line["log_level"], line["exc_info"]) == ("rest.broken", "error", True)
     assert (line["method"], line["path"]) == ("POST", "/api/instances")
 
 

@@ -86,7 +86,7 @@ async def test_what_breaks_in_the_middle_of_an_answer_is_logged_and_cut_off(buil
     with capture_logs() as logs, pytest.raises(ValueError, match="broken"):
         await rest.http.post("/slack/events")
 
-    assert [line["event"] for line in logs] == ["rest.unexpected"]
+    assert [line["event"] for line in logs] == ["rest.broken"]
 
 
 async def test_what_is_not_http_passes_untouched():
@@ -112,7 +112,7 @@ async def test_an_answer_without_any_header_gets_ours():
     async def send(message):
         sent.append(message)
 
-    await Framing(app)({"type": "http", "headers": []}, None, send)
+    await Framing(app)({"type": "http", "method": "GET", "headers": []}, None, send)
 
     assert (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
 
