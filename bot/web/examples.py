@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.web.figures import EXAMPLE
+
 _ID = "7k2mq9x4c8vd3hwz"
 _NAME = "my-training"
 _NOVITA_ID = "a1b2c3d4e5f60718"
@@ -120,6 +122,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "ReplayIn": {"since": "2026-11-23T00:00:00Z"},
     "ReplayedOut": {"replayed": 3},
+    "FiguresOut": EXAMPLE,
     "HealthOut": {
         "status": "healthy",
         "timestamp": _AT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
-_EXAMPLE: dict[str, JsonValue] = {
+EXAMPLE: dict[str, JsonValue] = {
     "requests": {"total": 1290, "successful": 1276, "failed": 14, "averageResponseTime": 2.41},
     "instances": {"total": 5, "creating": 1, "running": 3, "failed": 1},
     "jobs": {"pending": 1, "processing": 1, "completed": 342, "failed": 0},
@@ -67,7 +67,7 @@ class SystemFigures(_Figures):
 class FiguresOut(_Figures):
     """Every one is a number, always."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     requests: RequestFigures
     instances: InstanceFigures

@@ -153,7 +153,12 @@ async def test_a_wrong_method_is_told_which_ones_there_are(rest):
     paths = ("/api/instances", "/api/instances/a", "/health", "/docs")
     answers = [await rest.http.patch(path) for path in paths]
 
-    assert [answer.headers["allow"] for answer in answers] == ["GET, POST", "GET", "GET, HEAD", "GET, HEAD"]
+    assert [answer.headers["allow"] for answer in answers] == [
+        "GET, POST",
+        "GET, DELETE",
+        "GET, HEAD",
+        "GET, HEAD",
+    ]
 
 
 @pytest.mark.parametrize(
