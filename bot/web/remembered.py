@@ -10,8 +10,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _READ = "/api/instances"
-_NEVER = b"include="
-"""Passwords are fetched anew each time, and kept nowhere."""
+_NEVER = (b"include=", b"%")
+"""Passwords are fetched anew each time, and kept nowhere; `inclu%64e` asks for them as well."""
 _MOST = 500
 
 Generation = Callable[[], int | None]
@@ -95,5 +95,5 @@ def _may_be_kept(scope: Scope) -> bool:
         scope["type"] == "http"
         and scope["method"] == "GET"
         and scope["path"].startswith(_READ)
-        and _NEVER not in scope["query_string"]
+        and not any(sign in scope["query_string"] for sign in _NEVER)
     )

@@ -122,7 +122,17 @@ async def test_all_that_died_since_a_time_are_replayed(build):
     assert redelivery.replayed_since == [datetime(2026, 11, 23, 12, tzinfo=UTC)]
 
 
-@pytest.mark.parametrize("body", [{}, {"since": "yesterday"}, {"since": "2026-11-23T13:00:00"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"since": "yesterday"},
+        {"since": "2026-11-23T13:00:00"},
+        {"since": 0},
+        {"since": "1795435200"},
+        {"since": " -1.5 "},
+    ],
+)
 async def test_since_is_a_time_with_its_zone(rest, body):
     assert (await rest.http.post("/api/deliveries/replay", json=body)).status_code == 400
 

@@ -79,6 +79,7 @@ async def test_another_question_is_asked(commits, path):
         ("POST", "/api/instances"),
         ("DELETE", "/api/instances/a"),
         ("GET", "/api/instances/a?include=password"),
+        ("GET", "/api/instances/a?inclu%64e=password"),
         ("GET", "/api/products"),
         ("GET", "/health"),
     ],
