@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -60,10 +61,11 @@ def _with_settings(command: Callable[[Settings], int]) -> int:
 
 def _run(settings: Settings) -> int:
     from bot.app import run  # noqa: PLC0415 - `gpu-bot --help` need not import the service
+    from bot.systemd import notifier  # noqa: PLC0415
     from bot.web.server import ListenError  # noqa: PLC0415
 
     try:
-        return asyncio.run(run(settings))
+        return asyncio.run(run(settings, notify=notifier(os.environ.get("NOTIFY_SOCKET"))))
     except (ListenError, StorageError) as error:
         return _gave_up(error)
 

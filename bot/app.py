@@ -11,22 +11,29 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
 import structlog
+from fastapi import FastAPI
 
 from bot import parts
+from bot.census import take_census
 from bot.deliveries import Deliveries, Sinks
 from bot.jobs import Job, Jobs
+from bot.metrics import Metrics
+from bot.operations import Operations
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
+from bot.redelivery import Redelivery
 from bot.settings import Settings
 from bot.sinks.slack import SlackSink
+from bot.systemd import ALIVE, READY, STOPPING, Notify, nobody
 from bot.timings import Timings
 from bot.web.api import build_api
-from bot.web.health import DATABASE, SCHEDULER, Health
+from bot.web.health import DATABASE, SCHEDULER, Health, can_work
 from bot.web.server import WebServer
 from storage.store.store import Store
 
@@ -36,6 +43,8 @@ Wrap = Callable[[str, Any], Any]
 """Name and part -> the part to use: where crash tests put their crash points in."""
 
 _BEAT_EVERY = timedelta(seconds=5)
+_TIMER = 0.5
+"""Seconds. How late it goes off says how long others have kept the loop."""
 
 
 def utc_now() -> datetime:
@@ -47,13 +56,16 @@ def as_it_is(_name: str, part: Any) -> Any:
     return part
 
 
-async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap = as_it_is) -> int:
-    """Until SIGTERM or SIGINT; then calls in flight finish. The exit code."""
+async def run(
+    settings: Settings, *, timings: Timings | None = None, wrap: Wrap = as_it_is, notify: Notify = nobody
+) -> int:
+    """Until SIGTERM or SIGINT; then calls in flight finish. The exit code. `notify`: the service manager."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, timings=timings or parts.timings_of(settings), wrap=wrap) as port:
+    timings = timings or parts.timings_of(settings)
+    async with running(settings, timings=timings, wrap=wrap, notify=notify) as port:
         log.info("service.ready", port=port, version=parts.bot_version())
         await stop.wait()
         log.info("service.stopping")
@@ -62,7 +74,9 @@ async def run(settings: Settings, *, timings: Timings | None = None, wrap: Wrap 
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is) -> AsyncIterator[int]:
+async def running(
+    settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is, notify: Notify = nobody
+) -> AsyncIterator[int]:
     """The whole service; gives the port of its REST API. Leaving it stops everything in reverse order.
 
     Raises storage.errors.StorageError and bot.web.server.ListenError. Slack and Novita may be down.
@@ -70,14 +84,17 @@ async def running(settings: Settings, *, timings: Timings, wrap: Wrap = as_it_is
     async with AsyncExitStack() as stack:
         store = wrap("store", await parts.open_store(settings, timings, utc_now, stack))
         service = _Service(settings, timings, store, wrap, stack)
+        service.notify = notify
         # Stopped last of these: until then /ready says that we are stopping, and what changes is refused.
         stack.push_async_callback(service.web.stop, timings.stop_within)
         stack.push_async_callback(service.drain)
         await service.connect_slack(stack)
+        await service.webhook.start()
         service.start_jobs(stack)
         await service.web.start()
         stack.callback(service.no_longer_ready)
         service.health.ready = True
+        notify(READY)
         yield service.web.port
 
 
@@ -87,14 +104,16 @@ class _Service:
     def __init__(
         self, settings: Settings, timings: Timings, store: Store, wrap: Wrap, stack: AsyncExitStack
     ) -> None:
+        self.notify: Notify = nobody
         self._settings = settings
         self._timings = timings
         self._store = store
+        self._metrics = Metrics()
         self._jobs = Jobs(clock=utc_now)
-        self._novita_client = parts.novita_client(settings, utc_now)
+        self._novita_client = parts.novita_client(settings, utc_now, self._metrics)
         stack.push_async_callback(self._novita_client.aclose)
         novita = wrap("novita", self._novita_client)
-        self._catalog = parts.catalog(settings, novita, utc_now)
+        self._catalog = parts.catalog(settings, novita, utc_now, self._metrics)
         stack.push_async_callback(self._catalog.aclose)
         operations = parts.operations(
             settings,
@@ -104,20 +123,16 @@ class _Service:
             clock=utc_now,
             wake=self._jobs.wake,
         )
-        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now)
+        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now, self._metrics)
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
-        self._deliveries = self._make_deliveries(wrap, stack)
+        self.webhook = parts.webhook_sink(settings, utc_now)
+        stack.push_async_callback(self.webhook.aclose)
+        self._deliveries = self._make_deliveries(wrap)
         self._reconciler = self._make_reconciler(novita, stack)
         self._poller = self._make_poller(novita)
         self.health = self._make_health()
-        api = build_api(
-            operations,
-            self.health,
-            clock=utc_now,
-            inbound=parts.inbound(settings),
-            slack_channel=None if self._slack is None else settings.slack_channel,
-            slack_handler=None if self._slack is None else self._slack.handle_http,
-        )
+        api = self._make_api(operations)
+        self._read_gauges()
         self.web = WebServer(api, settings.host, settings.port)
 
     async def connect_slack(self, stack: AsyncExitStack) -> None:
@@ -139,6 +154,7 @@ class _Service:
 
     def no_longer_ready(self) -> None:
         self.health.stopping = True
+        self.notify(STOPPING)
 
     def _table(self) -> list[Job]:
         """The periodic jobs. Each is its own; what one takes does not delay another."""
@@ -148,6 +164,7 @@ class _Service:
             Job(name="reconcile", every=t.tick, work=self._reconciler.reconcile, woken=True),
             Job(name="deliver", every=t.tick, work=self._deliveries.deliver_once, woken=True),
             Job(name="renew", every=t.renew_every, work=self._renew),
+            Job(name="alive", every=_BEAT_EVERY, work=self._tell_alive),
             Job(name="catalog", every=t.catalog_check, work=self._catalog.warm),
             Job(name="purge", every=t.purge_every, work=self._purge),
             Job(name="beat", every=_BEAT_EVERY, work=self._beat),
@@ -155,6 +172,11 @@ class _Service:
         if self._slack is not None:
             jobs.append(Job(name="watchdog", every=t.watchdog_every, work=self._slack.watch))
         return jobs
+
+    async def _tell_alive(self) -> None:
+        """Silence makes the service manager start it anew: only what a restart may mend is worth that."""
+        if can_work(self.health.unhealthy_since(utc_now())):
+            self.notify(ALIVE)
 
     async def _renew(self) -> None:
         if tokens := self._reconciler.workers.tokens():
@@ -168,17 +190,30 @@ class _Service:
 
     async def _beat(self) -> None:
         self.health.beat(utc_now())
+        began = self._metrics.start()
+        await asyncio.sleep(_TIMER)
+        self._metrics.loop_late(self._metrics.start() - began - _TIMER)
 
-    def _make_deliveries(self, wrap: Wrap, stack: AsyncExitStack) -> Deliveries:
-        webhook = parts.webhook_sink(self._settings, utc_now)
-        stack.push_async_callback(webhook.aclose)
+    def _read_gauges(self) -> None:
+        novita, slack = self._novita_client, self._slack
+        self._metrics.read("novita_calls_left", lambda: novita.calls_left)
+        self._metrics.read("novita_breaker_open", lambda: novita.is_held_back)
+        self._metrics.read("in_flight", self._in_flight)
+        if slack is not None:
+            self._metrics.read("slack_connections", slack.connections)
+
+    def _in_flight(self) -> dict[str, float]:
+        return {"step": len(self._reconciler.workers.tokens()), **self._deliveries.in_flight()}
+
+    def _make_deliveries(self, wrap: Wrap) -> Deliveries:
         slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
         return Deliveries(
             store=self._store,
-            sinks=Sinks(webhook=wrap("webhook", webhook), slack=slack),
+            sinks=Sinks(webhook=wrap("webhook", self.webhook), slack=slack),
             clock=utc_now,
             rng=Random(),  # noqa: S311 - jitter
             retries=self._settings.webhook_retries,
+            metrics=self._metrics,
         )
 
     def _make_reconciler(self, novita: Any, stack: AsyncExitStack) -> Reconciler:
@@ -193,6 +228,7 @@ class _Service:
             timings=self._timings,
             webhook_url=parts.plain(self._settings.webhook_url),
             wake=self._jobs.wake,
+            metrics=self._metrics,
         )
 
     def _make_poller(self, novita: Any) -> Poller:
@@ -204,6 +240,22 @@ class _Service:
             webhook_url=parts.plain(self._settings.webhook_url),
             owner=uuid.uuid4().hex,
             wake=self._jobs.wake,
+            metrics=self._metrics,
+        )
+
+    def _make_api(self, operations: Operations) -> FastAPI:
+        return build_api(
+            operations,
+            self.health,
+            redelivery=Redelivery(self._store, wake=self._jobs.wake),
+            catalog=self._catalog,
+            clock=utc_now,
+            inbound=parts.inbound(self._settings),
+            generation=self._store.generation,
+            slack_channel=None if self._slack is None else self._settings.slack_channel,
+            slack_handler=None if self._slack is None else self._slack.handle_http,
+            metrics=self._metrics,
+            census=partial(take_census, self._store),
         )
 
     def _make_health(self) -> Health:

@@ -8,17 +8,24 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from bot.errors import NovitaUnavailable
+from bot.metrics import Metrics
 
 T = TypeVar("T")
 
 
 class Cached(Generic[T]):
     def __init__(
-        self, look_up: Callable[[], Awaitable[T]], *, ttl: timedelta, clock: Callable[[], datetime]
+        self,
+        look_up: Callable[[], Awaitable[T]],
+        *,
+        ttl: timedelta,
+        clock: Callable[[], datetime],
+        metrics: Metrics | None = None,
     ) -> None:
         self._look_up = look_up
         self._ttl = ttl
         self._clock = clock
+        self._metrics = metrics or Metrics()
         self._looking: asyncio.Task[T] | None = None
         self.value: T | None = None
         """What is in memory, however old; None: never looked up."""
@@ -27,7 +34,18 @@ class Cached(Generic[T]):
     async def get(self, *, no_older_than: timedelta | None = None) -> T:
         """Raises what the look-up raises, unless Novita is unavailable and something stale can be served."""
         if self.value is not None and self._is_fresh(no_older_than or self._ttl):
+            self._metrics.cache_asked(hit=True)
             return self.value
+        self._metrics.cache_asked(hit=False)
+        return await self._looked_up()
+
+    async def warm(self) -> T:
+        """As `get`, before anybody asks: neither a hit nor a miss."""
+        if self.value is not None and self._is_fresh(self._ttl):
+            return self.value
+        return await self._looked_up()
+
+    async def _looked_up(self) -> T:
         try:
             return await self._shared()
         except NovitaUnavailable:

@@ -16,6 +16,7 @@ from bot.cache import Cached
 from bot.choosing import Market, choose
 from bot.errors import NovitaError, TemplateNotFound
 from bot.matching import match_template
+from bot.metrics import Metrics
 from storage.cloud import BillingMode, Cluster, Offer, Order, Product, Template
 from storage.records import CreateRequest
 
@@ -71,21 +72,23 @@ class Catalog:
         clock: Callable[[], datetime],
         product_ttl: timedelta,
         template_ttl: timedelta,
+        metrics: Metrics | None = None,
     ) -> None:
         self._novita = novita
+        metrics = metrics or Metrics()
         self._products = {
-            mode: Cached(partial(novita.list_products, mode), ttl=product_ttl, clock=clock)
+            mode: Cached(partial(novita.list_products, mode), ttl=product_ttl, clock=clock, metrics=metrics)
             for mode in BillingMode
         }
-        self._clusters = Cached(novita.list_clusters, ttl=product_ttl, clock=clock)
-        self._templates = Cached(novita.list_templates, ttl=template_ttl, clock=clock)
+        self._clusters = Cached(novita.list_clusters, ttl=product_ttl, clock=clock, metrics=metrics)
+        self._templates = Cached(novita.list_templates, ttl=template_ttl, clock=clock, metrics=metrics)
         self._incomplete = False
 
     async def warm(self) -> None:
         """Look up what is missing or old. Raises nothing: Novita may be down when we start."""
-        products = [cached.get() for cached in self._products.values()]
+        products = [cached.warm() for cached in self._products.values()]
         results = await asyncio.gather(
-            *products, self._clusters.get(), self._templates.get(), return_exceptions=True
+            *products, self._clusters.warm(), self._templates.warm(), return_exceptions=True
         )
         wrong = [result for result in results if isinstance(result, BaseException)]
         for error in wrong:
@@ -138,6 +141,11 @@ class Catalog:
             # What was out of stock may be back: names, sizes and prices are held against the request here.
             market = Market(products=[replace(p, available=True) for p in products], clusters=clusters)
             choose(request, market, refused=(), first_usd_per_hour=None)
+
+    async def on_sale(self, billing_mode: BillingMode) -> tuple[Product, ...]:
+        """Those that can be created now. Raises NovitaError where nothing is known and nobody answers."""
+        products = await self._products[billing_mode].get(no_older_than=_FRESH_FOR_BUYING)
+        return tuple(p for p in products if p.available and p.usd_per_gpu_hour is not None)
 
     def known_products(self, billing_mode: BillingMode) -> tuple[Product, ...]:
         """From memory; empty before the first look-up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bot.errors import NotSent
 from bot.novita.budget import Priority
 from storage.cloud import Details, Listing, Order
 
@@ -11,6 +12,7 @@ from storage.cloud import Details, Listing, Order
 class Cloud(Protocol):
     """Each call is tried once. Raises `bot.errors.NovitaError`; see there what is certain after which."""
 
+    def refusal(self) -> NotSent | None: ...
     async def list_instances(self) -> Listing: ...
     async def get_instance(self, novita_id: str, *, priority: Priority = ...) -> Details: ...
     async def create_instance(self, order: Order) -> str: ...

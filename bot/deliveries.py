@@ -24,23 +24,19 @@ from typing import Any, TypeVar, assert_never
 import structlog
 
 from bot import trail
-from bot.audience import targets
-from bot.schedule import next_attempt, next_slack_attempt
+from bot.metrics import Metrics
+from bot.settlements import Settlements
 from bot.sinks.slack import SlackSink
-from bot.sinks.verdicts import CardVerdict, Dead, Delivered, Gone, Later, Lost, Shown, Verdict
-from bot.sinks.webhook import WebhookSink, origin
+from bot.sinks.verdicts import WORDS, Later, Verdict
+from bot.sinks.webhook import WebhookSink
 from bot.workers import Workers
 from storage.errors import DatabaseUnavailable
-from storage.records import Delivery, EventKind, Instance, NewEvent, TargetKind
+from storage.records import Instance, TargetKind
 from storage.store.cards import LeasedCard
 from storage.store.deliveries import LeasedDelivery
 from storage.store.store import Store
-from storage.store.targets import Telling
 
 log = structlog.get_logger(__name__)
-
-DISABLE_AFTER = timedelta(hours=120)
-"""Of nothing but failures, over all events of a target."""
 
 _CARDS_AT_ONCE = 4
 """Few: the most urgent are leased first, and what waits for its turn in the sink cannot be overtaken."""
@@ -65,7 +61,7 @@ class Sinks:
 
 
 class Deliveries:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the one place where these meet
         self,
         *,
         store: Store,
@@ -73,13 +69,16 @@ class Deliveries:
         clock: Callable[[], datetime],
         rng: Random,
         retries: int,
+        metrics: Metrics | None = None,
     ) -> None:
         """`retries`: of a webhook, after the first try."""
         self._store = store
         self._sinks = sinks
         self._clock = clock
-        self._rng = rng
-        self._retries = retries
+        self._metrics = metrics or Metrics()
+        self._settlements = Settlements(
+            store=store, clock=clock, rng=rng, retries=retries, metrics=self._metrics
+        )
         self._cards = Workers(_CARDS_AT_ONCE)
         self._sends = Workers(_SENDS_AT_ONCE)
         self._leasing = asyncio.Lock()
@@ -98,6 +97,9 @@ class Deliveries:
                 show = partial(self._show, self._sinks.slack)
                 cards = await self._start(self._cards, self._store.cards.lease_due, show)
             return cards + await self._start(self._sends, self._store.deliveries.lease_due, self._send)
+
+    def in_flight(self) -> dict[str, float]:
+        return {"card": len(self._cards.tokens()), "delivery": len(self._sends.tokens())}
 
     async def renew(self) -> None:
         """The leases of what is in flight."""
@@ -143,36 +145,15 @@ class Deliveries:
     async def _show(self, slack: SlackSink, row: LeasedCard) -> None:
         showing = slack.show_card(row.card, row.instance, self._clock())
         verdict = await _guarded(showing)
-        await _guarded(self._settle_card(row, verdict))
+        self._metrics.attempted("card", WORDS[type(verdict)])
+        await _guarded(self._settlements.settle_card(row, verdict))
         self._look_again()
-
-    async def _settle_card(self, row: LeasedCard, verdict: CardVerdict) -> None:
-        match verdict:
-            case Shown(channel=channel, ts=ts):
-                version = row.card.wanted_version
-                await self._store.cards.settle(row, shown_version=version, channel=channel, ts=ts)
-            case Lost():
-                await self._store.cards.lost(row)
-            case Later(after=after, reason=reason):
-                pause = next_slack_attempt(row.card.attempts + 1, retry_after=after, rng=self._rng)
-                if pause is None:
-                    await self._leave_card(row, reason)
-                else:
-                    await self._store.cards.later(row, self._clock() + pause)
-            case Dead(reason=reason):
-                await self._leave_card(row, reason)
-            case _:
-                assert_never(verdict)
-
-    async def _leave_card(self, row: LeasedCard, reason: str) -> None:
-        """As it is until the instance changes again; its notices go their own way."""
-        log.warning("card.left", why=reason)
-        await self._store.cards.settle(row, shown_version=row.card.wanted_version)
 
     async def _send(self, row: LeasedDelivery) -> None:
         delivery_id = row.delivery.id
         verdict = await _guarded(self._hand_over(row), delivery=delivery_id)
-        await _guarded(self._settle(row, verdict), delivery=delivery_id)
+        self._metrics.attempted(row.delivery.target.kind, WORDS[type(verdict)])
+        await _guarded(self._settlements.settle(row, verdict), delivery=delivery_id)
         self._look_again()
 
     async def _hand_over(self, row: LeasedDelivery) -> Verdict:
@@ -185,58 +166,6 @@ class Deliveries:
                 return await self._sinks.slack.post_notice(row.delivery, row.card)
             case _:
                 assert_never(row.delivery.target.kind)
-
-    async def _settle(self, row: LeasedDelivery, verdict: Verdict) -> None:
-        match verdict:
-            case Delivered(status_code=status_code):
-                if await self._store.deliveries.settle_delivered(row, status_code):
-                    log.debug("delivery.delivered", status_code=status_code, **_shown(row.delivery))
-            case Later():
-                if await self._settle_later(row, verdict):
-                    await self._disable_if_long_failing(row)
-            case Dead(status_code=status_code, reason=reason):
-                await self._settle_dead(row, status_code, reason)
-            case Gone(status_code=status_code, reason=reason):
-                if await self._settle_dead(row, status_code, reason):
-                    await self._disable(row.delivery, reason)
-            case _:
-                assert_never(verdict)
-
-    async def _settle_later(self, row: LeasedDelivery, verdict: Later) -> bool:
-        pause = self._pause(row.delivery, verdict.after)
-        if pause is None:
-            return await self._settle_dead(row, verdict.status_code, verdict.reason)
-        at = self._clock() + pause
-        settled = await self._store.deliveries.settle_later(row, at, verdict.status_code, verdict.reason)
-        if settled:
-            log.debug("delivery.postponed", until=at, why=verdict.reason, **_shown(row.delivery))
-        return settled
-
-    def _pause(self, delivery: Delivery, after: timedelta | None) -> timedelta | None:
-        made = delivery.attempts + 1
-        match delivery.target.kind:
-            case TargetKind.WEBHOOK:
-                return next_attempt(made, retries=self._retries, retry_after=after, rng=self._rng)
-            case TargetKind.NOTICE:
-                return next_slack_attempt(made, retry_after=after, rng=self._rng)
-            case _:
-                assert_never(delivery.target.kind)
-
-    async def _settle_dead(self, row: LeasedDelivery, status_code: int | None, reason: str) -> bool:
-        if not await self._store.deliveries.settle_dead(row, status_code, reason):
-            return False
-        log.warning("delivery.dead", why=reason, status_code=status_code, **_shown(row.delivery))
-        return True
-
-    async def _disable_if_long_failing(self, row: LeasedDelivery) -> None:
-        since = row.failing_since
-        if since is not None and self._clock() - since >= DISABLE_AFTER:
-            await self._disable(row.delivery, f"nothing but failures since {since:%Y-%m-%d %H:%M} UTC")
-
-    async def _disable(self, delivery: Delivery, reason: str) -> None:
-        told = _disabled(delivery, reason, self._clock())
-        if await self._store.targets.disable_target(delivery.target.address, reason, told=told):
-            log.warning("target.disabled", target=_shown_target(delivery), why=reason)
 
     def _look_again(self) -> None:
         """Soon, in a task of its own: whoever asks still holds a place among those at work."""
@@ -271,27 +200,5 @@ async def _guarded(work: Awaitable[T], **row: str) -> T | Later:
         return Later(reason=f"an error of ours; the log has it as {reference}", after=_AFTER_A_FAULT)
 
 
-def _disabled(delivery: Delivery, reason: str, now: datetime) -> Telling:
-    """In the thread of the instance whose event was refused: a channel that somebody reads."""
-    i = delivery.event.instance
-    note = f"{_shown_target(delivery)}: {reason}."
-    event = NewEvent(kind=EventKind.WEBHOOK_DISABLED, at=now, note=note)
-    return Telling(instance_id=i.id, event=event, targets=targets(i, event.kind, webhook_url=None))
-
-
 def _instance(row: LeasedCard | LeasedDelivery) -> Instance:
     return row.instance if isinstance(row, LeasedCard) else row.delivery.event.instance
-
-
-def _shown(delivery: Delivery) -> dict[str, str | int]:
-    return {
-        "delivery": delivery.id,
-        "kind": delivery.event.fact.kind,
-        "target": _shown_target(delivery),
-        "attempt": delivery.attempts + 1,
-    }
-
-
-def _shown_target(delivery: Delivery) -> str:
-    """Without what may be a password."""
-    return origin(delivery.target.address) if delivery.target.kind is TargetKind.WEBHOOK else "slack"

@@ -3,10 +3,12 @@
 ```
 BotError
 ├── UsageError              what was typed or sent cannot be understood; says what to type instead
+│   └── ForbiddenReceiver   a webhook's address that may not be named
 ├── NotAllowed              this person may not do this
 ├── TryAgain                a check that a change needs could not be made just now
 ├── InstanceNotFound        no instance of that name or id
 ├── KeyReused               a program's request key came before, with another request
+├── DeliveryNotFound        no delivery of that id
 ├── NameTaken               a name that is in use; carries the next free one
 ├── InvalidState            the verb is not possible in the instance's state
 ├── CatalogError            what was asked for is not sold
@@ -46,6 +48,10 @@ class UsageError(BotError):
     code = "VALIDATION_ERROR"
 
 
+class ForbiddenReceiver(UsageError):
+    pass
+
+
 class NotAllowed(BotError):
     code = "FORBIDDEN"
 
@@ -56,6 +62,10 @@ class TryAgain(BotError):
 
 class InstanceNotFound(BotError):
     code = "INSTANCE_NOT_FOUND"
+
+
+class DeliveryNotFound(BotError):
+    code = "DELIVERY_NOT_FOUND"
 
 
 class KeyReused(BotError):

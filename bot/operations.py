@@ -18,9 +18,10 @@ from bot.catalog import Catalog
 from bot.cloud import Cloud
 from bot.errors import InstanceNotFound, InvalidState, KeyReused, NameTaken, NotAllowed, UsageError
 from bot.matching import match_gpu
+from bot.receivers import PUBLIC_ONLY, Receivers
 from bot.wishes import grant
 from storage import errors as refusals
-from storage.cloud import Details
+from storage.cloud import Details, Secrets
 from storage.errors import Ambiguous, NameInUse, NoSuchInstance
 from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, State, Wish
 from storage.store.finding import Find
@@ -40,6 +41,7 @@ class Operations:
         defaults: Defaults,
         admins: frozenset[str],
         wake: Callable[[], None],
+        receivers: Receivers = PUBLIC_ONLY,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -48,6 +50,7 @@ class Operations:
         self.defaults = defaults
         self._admins = admins
         self._wake = wake
+        self._receivers = receivers
 
     async def create(self, asked: Asked, actor: Actor, origin: Origin, *, unique_name: bool) -> Instance:
         """One transaction, durable when it returns. A key seen before gives the earlier instance.
@@ -55,6 +58,8 @@ class Operations:
         Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken, KeyReused.
         """
         self.require_member(actor)
+        if asked.webhook_url is not None:
+            self._receivers.check(asked.webhook_url)
         request = self._filled(asked)
         self._catalog.disprove(request)
         now = self._clock()
@@ -136,6 +141,17 @@ class Operations:
         if i.novita_id is None or i.state not in (State.STARTING, State.RUNNING):
             raise InvalidState(f"{i.name} is {i.state}: there is nothing to connect to.", hint=_how_to_run(i))
         return i, await self._novita.get_instance(i.novita_id)
+
+    async def look_inside(self, ref: str, actor: Actor) -> tuple[Instance, Secrets]:
+        """As `connect`, for who reads on and on: while there is nothing to connect to, there are no secrets.
+
+        Raises NotAllowed, InstanceNotFound, NovitaError.
+        """
+        try:
+            i, details = await self.connect(ref, actor)
+        except InvalidState:
+            return await self.get(ref, actor), Secrets()
+        return i, details.secrets
 
     def may_act(self, actor: Actor, i: Instance) -> bool:
         if actor.is_program:
@@ -234,4 +250,10 @@ def _new_instance(request: CreateRequest, actor: Actor, origin: Origin, now: dat
 
 
 def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    # Drawn at once: each draw asks the system.
+    number = secrets.randbelow(len(_ALPHABET) ** length)
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)

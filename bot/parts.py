@@ -16,9 +16,11 @@ from pydantic import SecretStr
 
 from bot.asking import Defaults
 from bot.catalog import Catalog
+from bot.metrics import Metrics
 from bot.novita.client import NovitaClient
 from bot.novita.limits import Limits
 from bot.operations import Operations
+from bot.receivers import Receivers
 from bot.settings import Settings
 from bot.sinks.webhook import WebhookSink
 from bot.slack.assembly import Access, SlackSide
@@ -58,7 +60,7 @@ async def open_store(settings: Settings, timings: Timings, clock: Clock, stack: 
     return store
 
 
-def novita_client(settings: Settings, clock: Clock) -> NovitaClient:
+def novita_client(settings: Settings, clock: Clock, metrics: Metrics) -> NovitaClient:
     # The client says once that Novita is unwell; each retry of a look-up is no news.
     stamina.instrumentation.set_on_retry_hooks([])
     limits = Limits(
@@ -70,13 +72,28 @@ def novita_client(settings: Settings, clock: Clock) -> NovitaClient:
         calls_per_minute=settings.novita_rate_limit,
     )
     return NovitaClient(
-        base_url=settings.novita_api_base_url, api_key=settings.novita_api_key, clock=clock, limits=limits
+        base_url=settings.novita_api_base_url,
+        api_key=settings.novita_api_key,
+        clock=clock,
+        limits=limits,
+        headers=_correlation,
+        metrics=metrics,
     )
 
 
-def catalog(settings: Settings, novita: Any, clock: Clock) -> Catalog:
+def _correlation() -> dict[str, str]:
+    """Of the request or the instance that is being worked on."""
+    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    return {} if correlation_id is None else {"X-Correlation-ID": correlation_id}
+
+
+def catalog(settings: Settings, novita: Any, clock: Clock, metrics: Metrics) -> Catalog:
     return Catalog(
-        novita, clock=clock, product_ttl=settings.product_cache_ttl, template_ttl=settings.template_cache_ttl
+        novita,
+        clock=clock,
+        product_ttl=settings.product_cache_ttl,
+        template_ttl=settings.template_cache_ttl,
+        metrics=metrics,
     )
 
 
@@ -103,12 +120,13 @@ def operations(  # noqa: PLR0913 - what it is made of
         clock=clock,
         defaults=defaults,
         admins=frozenset(settings.admin_users),
+        receivers=receivers(settings),
         wake=wake,
     )
 
 
 def slack_side(
-    settings: Settings, operations: Operations, catalog: Catalog, clock: Clock
+    settings: Settings, operations: Operations, catalog: Catalog, clock: Clock, metrics: Metrics
 ) -> SlackSide | None:
     """None: not configured."""
     if settings.slack_bot_token is None:
@@ -119,12 +137,18 @@ def slack_side(
         signing_secret=plain(settings.slack_signing_secret),
         api_base_url=settings.slack_api_base_url,
     )
-    return SlackSide(access, operations, catalog, clock=clock)
+    return SlackSide(access, operations, catalog, clock=clock, metrics=metrics)
+
+
+def receivers(settings: Settings) -> Receivers:
+    return Receivers(settings.webhook_allowed_hosts)
 
 
 def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
     return WebhookSink(
         secret=plain(settings.webhook_secret),
+        trusted=plain(settings.webhook_url),
+        receivers=receivers(settings),
         timeout=settings.webhook_timeout,
         user_agent=f"novita-gpu-bot/{bot_version()}",
         clock=clock,
@@ -139,6 +163,8 @@ def inbound(settings: Settings) -> Inbound:
         request_size_limit=settings.request_size_limit,
         cors_origin=settings.cors_origin,
         cors_methods=settings.cors_methods,
+        rate_limit_window=settings.rate_limit_window,
+        rate_limit_max_requests=settings.rate_limit_max_requests,
     )
 
 

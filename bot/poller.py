@@ -11,6 +11,7 @@ from bot import trail
 from bot.audience import targets
 from bot.cloud import Cloud
 from bot.errors import NovitaError, NovitaNotFound
+from bot.metrics import Metrics
 from bot.timings import Timings
 from storage.cloud import Listing
 from storage.records import EventKind, NewEvent
@@ -32,6 +33,7 @@ class Poller:
         webhook_url: str | None,
         owner: str,
         wake: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._novita = novita
@@ -40,6 +42,7 @@ class Poller:
         self._webhook_url = webhook_url
         self._owner = owner
         self._wake = wake
+        self._metrics = metrics or Metrics()
         self._polled_at: datetime | None = None
         self._failing_since: datetime | None = None
         self._told_failing = False
@@ -61,17 +64,24 @@ class Poller:
         await self._store.leases.release("poll", self._owner)
 
     async def poll(self, pace: Pace) -> None:
+        began = self._metrics.start()
+        complete = await self._pass(pace)
+        self._metrics.polled("complete" if complete else "failed", began)
+
+    async def _pass(self, pace: Pace) -> bool:
+        """False: there is no complete list."""
         self._polled_at = began_at = self._clock()
         try:
             listing = await self._novita.list_instances()
         except NovitaError as error:
             await self._failed(began_at, error)
-            return
+            return False
         self._recovered()
         observed = await self._store.polls.observe(listing, previous=await self._previous(listing, pace))
         await self._remove_strays(observed)
         if observed.changed:
             self._wake()
+        return True
 
     async def _previous(self, listing: Listing, pace: Pace) -> datetime | None:
         """Since when lists count as evidence against an unknown create; None: this one alone covers no time.

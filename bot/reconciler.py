@@ -34,6 +34,7 @@ from bot.errors import (
     NovitaUnavailable,
 )
 from bot.lifecycle import Become, Change, Create, Look, Moment, Probe, Wait, next_step
+from bot.metrics import Metrics
 from bot.novita.budget import Priority
 from bot.outcomes import Next
 from bot.probe import EndpointProbe
@@ -64,6 +65,7 @@ class Reconciler:
         timings: Timings,
         webhook_url: str | None,
         wake: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._novita = novita
@@ -73,6 +75,7 @@ class Reconciler:
         self._timings = timings
         self._webhook_url = webhook_url
         self._wake = wake
+        self._metrics = metrics or Metrics()
         self._calls = {
             Wish.START: novita.start_instance,
             Wish.STOP: novita.stop_instance,
@@ -96,9 +99,11 @@ class Reconciler:
     async def _guarded(self, row: Leased) -> None:
         try:
             await self._step(row)
+            self._metrics.stepped("done")
         except DatabaseUnavailable:
             return  # told once, by the database itself; the lease lapses, and the row is taken again
         except Exception:
+            self._metrics.stepped("failed")
             # One bad row never stops the rest. What was begun stays begun: it is looked for, not repeated.
             reference = uuid.uuid4().hex[:8]
             log.exception("step.broken", reference=reference)
@@ -115,6 +120,8 @@ class Reconciler:
                 await self._store.instances.settle(row, row.instance, due_at=until)
             case Become(after=after, event=event):
                 await self._settle(row, Next(after=after, event=event, due_at=self._clock()))
+            case Create() if (refusal := self._novita.refusal()) is not None:
+                await self._postpone(row, refusal)
             case Create():
                 await self._create(row)
             case Change(verb=verb):
@@ -126,6 +133,12 @@ class Reconciler:
             case _:
                 assert_never(step)
 
+    async def _postpone(self, row: Leased, refusal: NovitaUnavailable) -> None:
+        """No attempt is begun that would not be sent: a thousand who wait cost one write each, not four."""
+        log.debug("create.postponed", why=str(refusal))
+        tried = replace(row.instance, tries=row.instance.tries + 1)
+        await self._settle(row, outcomes.not_sent(tried, refusal, self._moment(row)))
+
     async def _create(self, row: Leased) -> None:
         i = row.instance
         try:
@@ -135,9 +148,7 @@ class Reconciler:
         except NovitaRefused as error:
             await self._fail(row, error)
         except NovitaUnavailable as error:
-            log.debug("create.postponed", why=str(error))
-            tried = replace(i, tries=i.tries + 1)
-            await self._settle(row, outcomes.not_sent(tried, error, self._moment(row)))
+            await self._postpone(row, error)
         else:
             begun = await self._store.instances.begin(row, call=Wish.CREATE, offer=plan.offer)
             if begun is not None:

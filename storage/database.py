@@ -31,11 +31,15 @@ class Database(Protocol):
     deployment: str
     """8 characters `[a-z0-9]`, made once for the life of the database."""
 
+    @property
+    def generation(self) -> int | None:
+        """Changed by every commit, before its caller knows of it. None: other processes commit as well."""
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` writes nothing."""
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """One transaction: all of `work` or, if it raises, nothing.
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
+        """One transaction: all of `work` or, if it raises, nothing. `urgent`: somebody waits for it.
 
         Cancelled, it ends before the cancellation goes on, rolled back unless it was being committed already.
         """

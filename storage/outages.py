@@ -32,11 +32,15 @@ class WatchedDatabase:
         self._failed_at: datetime | None = None
         self._failing_since: datetime | None = None
 
+    @property
+    def generation(self) -> int | None:
+        return self._database.generation
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self._watched(self._database.read(work))
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        return await self._watched(self._database.write(work))
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
+        return await self._watched(self._database.write(work, urgent=urgent))
 
     async def close(self) -> None:
         await self._database.close()

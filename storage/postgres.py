@@ -16,13 +16,14 @@ class PostgresDatabase:
 
     def __init__(self, place: URL) -> None:
         self.deployment = ""
+        self.generation = None
         # Asked before use: after a restart of the server the first transaction must not fail.
         self._engine = create_async_engine(place, pool_pre_ping=True, hide_parameters=True)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:  # noqa: ARG002
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 

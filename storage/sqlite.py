@@ -1,7 +1,7 @@
 """One SQLite file, one process: a writer in a thread of its own, readers beside it.
 
 Transactions that wait for the writer are committed together, each in its savepoint: the disk is waited for
-once, and one that fails undoes only itself.
+once, and one that fails undoes only itself. Those that somebody waits for go first.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ T = TypeVar("T")
 READERS = 4
 TOGETHER = 16
 """Most transactions in one commit: the first one waits for the last."""
+BESIDE_URGENT = 2
+"""Of these so many at most that are not urgent, while urgent ones wait: so many get on all the same."""
 BUSY_SECONDS = 5.0
 
 
@@ -34,9 +36,11 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, lock: IO[bytes] | None) -> None:
         self.deployment = ""
+        self.generation = 0
         self._lock = lock
         self._engines = (sqlite_engine(path), sqlite_engine(path, writes=False))
-        self._jobs: deque[_Job] = deque()
+        self._urgent: deque[_Job] = deque()
+        self._others: deque[_Job] = deque()
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
         self._own = local()
@@ -46,9 +50,9 @@ class SqliteDatabase:
         """Each statement sees the latest commit; a transaction around one would double its price."""
         return await asyncio.wrap_future(self._reading.submit(self._read, work))
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
         job = _Job(work=work)
-        self._jobs.append(job)
+        (self._urgent if urgent else self._others).append(job)
         self._writing.submit(self._write_waiting)
         answer: asyncio.Future[T] = asyncio.wrap_future(job.future)
         try:
@@ -69,13 +73,17 @@ class SqliteDatabase:
 
     def _write_waiting(self) -> None:
         """Called once for each job; a call that finds none has nothing to do."""
-        jobs = [self._jobs.popleft() for _ in range(min(len(self._jobs), TOGETHER))]
+        jobs = _taken(self._urgent, TOGETHER - BESIDE_URGENT)
+        jobs += _taken(self._others, BESIDE_URGENT if jobs else TOGETHER)
         wanted = [job for job in jobs if job.future.set_running_or_notify_cancel()]
         if not wanted:
             return
         try:
             engine, _ = self._engines
-            _commit(self._connection(engine), wanted)
+            connection = self._connection(engine)
+            _commit(connection, wanted)
+            # Before they are answered: they read what they wrote. What changed no row is no new generation.
+            self.generation = connection.connection.driver_connection.total_changes  # type: ignore[union-attr]
         except BaseException as error:  # noqa: BLE001 - it goes to those who wait
             for job in wanted:
                 job.error = job.error or error
@@ -159,6 +167,10 @@ def lock_file(path: Path) -> IO[bytes]:
         file.close()
         raise DatabaseBusy(f"Another process is using {path}; only one can.") from error
     return file
+
+
+def _taken(jobs: deque[_Job], most: int) -> list[_Job]:
+    return [jobs.popleft() for _ in range(min(len(jobs), most))]
 
 
 def _commit(connection: Connection, jobs: list[_Job]) -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from samples import CONNECTION
 
-from bot.errors import NovitaNotFound
+from bot.errors import NotSent, NovitaNotFound
 from bot.novita.budget import Priority
 from storage.cloud import (
     BillingMode,
@@ -46,6 +46,7 @@ class FakeNovita:
         """Raised by the next calls of that name, instead of doing anything."""
         self.after: dict[str, list[BaseException]] = defaultdict(list)
         """Raised by the next calls of that name, after they have taken effect."""
+        self.refusing: NotSent | None = None
         self.gates: dict[str, asyncio.Event] = {}
         """Calls of that name wait for it before they do anything."""
 
@@ -57,6 +58,9 @@ class FakeNovita:
         while not self.count(call):
             self._moved.clear()
             await asyncio.wait_for(self._moved.wait(), 5)
+
+    def refusal(self) -> NotSent | None:
+        return self.refusing
 
     def show(self, novita_id: str, phase: Phase, **changes: object) -> None:
         old = self.instances[novita_id]

@@ -17,6 +17,7 @@ from samples import REQUEST, creating
 
 from bot.asking import PROGRAM, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
+from bot.metrics import Metrics
 from bot.operations import Operations
 from bot.poller import Poller
 from bot.reconciler import Reconciler
@@ -46,6 +47,7 @@ class Scene:
     reconciler: Reconciler
     poller: Poller
     operations: Operations
+    metrics: Metrics
     woken: list[None] = field(default_factory=list)
 
     async def ask(self, **changes: Any) -> Instance:
@@ -115,7 +117,14 @@ async def scene(folder: Path, timings: Timings = TIMINGS) -> AsyncIterator[Scene
     clock, woken = Clock(), []
     store = make_store(database, clock)
     novita, probe = FakeNovita(clock), FakeProbe()
-    catalog = Catalog(novita, clock=clock, product_ttl=timedelta(minutes=30), template_ttl=timedelta(hours=1))
+    metrics = Metrics()
+    catalog = Catalog(
+        novita,
+        clock=clock,
+        product_ttl=timedelta(minutes=30),
+        template_ttl=timedelta(hours=1),
+        metrics=metrics,
+    )
 
     def wake() -> None:
         woken.append(None)
@@ -129,6 +138,7 @@ async def scene(folder: Path, timings: Timings = TIMINGS) -> AsyncIterator[Scene
         timings=timings,
         webhook_url=HOOK,
         wake=wake,
+        metrics=metrics,
     )
     poller = Poller(
         store=store,
@@ -138,6 +148,7 @@ async def scene(folder: Path, timings: Timings = TIMINGS) -> AsyncIterator[Scene
         webhook_url=HOOK,
         owner="replica-1",
         wake=wake,
+        metrics=metrics,
     )
     operations = Operations(
         store=store,
@@ -159,6 +170,7 @@ async def scene(folder: Path, timings: Timings = TIMINGS) -> AsyncIterator[Scene
             reconciler=reconciler,
             poller=poller,
             operations=operations,
+            metrics=metrics,
             woken=woken,
         )
     finally:

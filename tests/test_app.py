@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from measured import Series, series
 from samples import creating, seconds
 from structlog.testing import capture_logs
 
@@ -32,6 +33,7 @@ from bot.sandbox.slack.faults import ErrorCode
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 from bot.settings import Settings, load
+from bot.sinks import guard
 from bot.sinks.slack import SlackSink
 from bot.sinks.webhook import WebhookSink
 from bot.slack import assembly, connection
@@ -62,6 +64,27 @@ SHORT = replace(
     watchdog_every=seconds(0.05),
     stop_within=seconds(5),
 )
+MEASURED = {
+    f"gpu_bot_{name}"
+    for name in (
+        "build_info",
+        "cache_requests_total",
+        "delivery_attempts_total",
+        "delivery_lag_seconds_count",
+        "dependency_up",
+        "event_loop_lag_seconds_count",
+        "instances",
+        "novita_call_duration_seconds_count",
+        "novita_calls_left",
+        "poll_duration_seconds_count",
+        "ready_notice_lag_seconds_count",
+        "reconciler_steps_total",
+        "rest_request_duration_seconds_count",
+        "slack_ack_duration_seconds_count",
+        "slack_connections",
+        "spend_usd_per_hour",
+    )
+}
 ASKED = {"name": "my-train", "productName": "RTX 4090 24GB", "templateId": "pytorch-jupyter"}
 
 
@@ -193,6 +216,32 @@ async def test_it_comes_up_healthy_and_does_its_work(world: World):
     assert world.slack.connections == 0
 
 
+async def test_what_it_does_is_measured_where_it_is_done(world: World):
+    async with world.service(SLACK_CHANNEL=GPU) as service:
+        instance_id = await service.create()
+        await eventually(lambda: service.status(instance_id), lambda status: status == "running")
+        assert (await world.slack.person("U0BEN").command("/gpu list all", channel=GPU)).ok
+
+        async def scrape() -> Series:
+            return series((await service.http.get("/metrics")).text)
+
+        # Counted when the acknowledgement is out, and when a timer has gone off.
+        seen = await eventually(
+            scrape, lambda seen: MEASURED.issubset(name for (name, _), value in seen.items() if value)
+        )
+        of = {
+            (name.removeprefix("gpu_bot_"), *sorted(labels)): value for (name, labels), value in seen.items()
+        }
+        assert of["novita_calls_total", ("call", "create_instance"), ("outcome", "ok")] == 1
+        assert of["novita_breaker_open",] == 0
+        assert of["slack_calls_total", ("method", "chat.postMessage"), ("outcome", "ok")] >= 1
+        assert 0 <= of["list_age_seconds",] < 5
+        figures = (await service.http.get("/api/metrics")).json()
+        assert figures["instances"] == {"total": 1, "creating": 0, "running": 1, "failed": 0}
+        assert figures["cache"]["hits"] + figures["cache"]["misses"] > 0
+        assert figures["jobs"]["completed"] > 0
+
+
 async def test_only_the_first_start_migrates(world: World):
     world.database = world.database.with_name("new") / "bot.db"
     for told in (["database.migrated"], []):
@@ -241,6 +290,19 @@ async def test_without_slack_it_is_rest_and_webhooks(world: World):
     assert "slack.off" in [line["event"] for line in logs]
     assert "slack" not in world.parts
     assert world.slack.journal.calls() == []
+
+
+async def test_a_guard_of_webhooks_that_fails_its_test_stops_nothing_else(world: World, monkeypatch):
+    async def answers(*_: Any) -> httpx.Response:
+        return httpx.Response(200)
+
+    for broken in (False, True):
+        if broken:
+            monkeypatch.setattr(guard.GuardedTransport, "handle_async_request", answers)
+        with capture_logs() as logs:
+            async with world.service() as service:
+                assert await service.ready() == (200, "ready")
+        assert ("webhook.guard_failed" in [line["event"] for line in logs]) is broken
 
 
 async def test_http_mode_needs_no_connection(world: World):

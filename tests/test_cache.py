@@ -10,6 +10,7 @@ from samples import seconds
 
 from bot.cache import Cached
 from bot.errors import BadCredentials, NovitaUnavailable
+from bot.metrics import Metrics
 
 
 class Lookup:
@@ -127,3 +128,13 @@ async def test_an_error_that_nobody_waits_for_is_no_news(cached: Cached[int], lo
     lookup.gate.set()
     with pytest.raises(NovitaUnavailable):
         await cached.get()
+
+
+async def test_who_had_to_wait_is_a_miss_and_what_is_warmed_is_neither(lookup: Lookup, clock: Clock) -> None:
+    metrics = Metrics()
+    cached = Cached(lookup, ttl=seconds(60), clock=clock, metrics=metrics)
+    assert metrics.cache_hits() == (0, 0)
+    assert [await cached.get(), await cached.get(), await cached.get()] == [1, 1, 1]
+    clock.advance(60)
+    assert [await cached.warm(), await cached.warm(), await cached.get()] == [2, 2, 2]
+    assert metrics.cache_hits() == (3, 1)

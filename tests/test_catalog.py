@@ -11,6 +11,7 @@ from samples import REQUEST
 
 from bot.catalog import Catalog
 from bot.errors import BotError, NoOffer, NovitaUnavailable, ProductNotFound, TemplateNotFound
+from bot.metrics import Metrics
 from storage.cloud import BillingMode, Cluster, Env, Port, Product, Template
 
 TEMPLATE = Template(
@@ -105,6 +106,16 @@ async def test_what_is_bought_is_chosen_from_prices_no_older_than_a_minute():
     clock.advance(2)
     assert (await plan(subject)).offer.usd_per_gpu_hour == Decimal("0.40")
     assert novita.asked.count("clusters") == 1
+
+
+async def test_what_is_looked_up_in_advance_is_neither_a_hit_nor_a_miss():
+    metrics, hour = Metrics(), timedelta(hours=1)
+    subject = Catalog(Novita(), clock=Clock(), product_ttl=hour, template_ttl=hour, metrics=metrics)
+    await subject.warm()
+    await subject.warm()
+    assert metrics.cache_hits() == (0, 0)
+    await plan(subject)
+    assert metrics.cache_hits() == (3, 0)
 
 
 async def test_stale_answers_are_served_while_novita_is_down():

@@ -11,11 +11,13 @@ from random import Random
 import pytest
 from clocks import Clock
 from loglines import logged
+from measured import tally, told
 from samples import creating, running, seconds
 from structlog.testing import capture_logs
 
 from bot.audience import SLACK
 from bot.deliveries import Deliveries, Sinks
+from bot.metrics import Metrics
 from bot.sinks.verdicts import Dead, Delivered, Gone, Later, Lost, Shown
 from storage.database import migrate, open_database
 from storage.errors import DatabaseUnavailable
@@ -82,6 +84,7 @@ class Bench:
     def __init__(self, store, clock) -> None:
         self.store, self.clock = store, clock
         self.webhooks, self.slack = FakeWebhooks(), FakeSlack()
+        self.metrics = Metrics()
         self.deliveries = self.replica()
 
     def replica(self, *, retries=9, slack=True) -> Deliveries:
@@ -91,6 +94,7 @@ class Bench:
             clock=self.clock,
             rng=Random(1),
             retries=retries,
+            metrics=self.metrics,
         )
 
     async def run(self, deliveries=None) -> int:
@@ -666,3 +670,70 @@ async def test_what_is_being_leased_when_the_end_comes_is_still_sent(bench, monk
 
 async def test_draining_when_nothing_was_ever_sent_ends_at_once(bench):
     await asyncio.wait_for(bench.deliveries.drain(seconds(30)), 1)
+
+
+# what is measured
+
+
+async def test_each_try_is_counted_by_kind_and_what_became_of_it(bench):
+    bench.slack.say("card", Lost())
+    bench.webhooks.say(HOOK, LATER, Gone(reason="410", status_code=410))
+    await bench.happens(1, hook(), SLACK, card="C1")
+    await bench.run()
+    bench.clock.advance(10)
+    await bench.run()
+    bench.webhooks.say("https://b.example", Dead(reason="no"), ValueError("a fault of ours"))
+    await bench.happens(2, hook("https://b.example"))
+    await bench.happens(3, hook("https://b.example"))
+    await bench.run()
+    assert tally(bench.metrics, "delivery_attempts") == {
+        ("card", "lost"): 1,
+        ("card", "delivered"): 1,
+        ("notice", "delivered"): 2,
+        ("webhook", "later"): 2,
+        ("webhook", "gone"): 1,
+        ("webhook", "dead"): 1,
+    }
+
+
+async def test_the_lag_of_an_event_runs_until_its_target_has_accepted_it(bench):
+    bench.webhooks.say(HOOK, LATER)
+    await bench.happens(1, hook(), kind=EventKind.FAILED)
+    await bench.run()
+    bench.clock.advance(10)
+    assert tally(bench.metrics, "delivery_lag_seconds") == {}
+    await bench.run()
+    assert told(bench.metrics, "delivery_lag_seconds_sum", kind="webhook") == 10
+    assert tally(bench.metrics, "ready_notice_lag_seconds") == {}
+
+
+@pytest.mark.parametrize(
+    ("asked_before", "measured"),
+    [(60, {("webhook",): 1}), (1, {})],
+    ids=["shown", "a restart so quick that no list showed it"],
+)
+async def test_the_lag_of_a_notice_runs_from_the_list_that_first_showed_it_running(
+    bench, asked_before, measured
+):
+    """The list that shows the present status first began two seconds ago."""
+    await bench.happens(1)
+    (leased,) = await bench.store.instances.lease_due(1)
+    now = bench.clock.now
+    usable = running(id=leased.instance.id, wished_at=now - seconds(asked_before), seen_at=now - seconds(2))
+    event = NewEvent(kind=EventKind.STARTED, at=now)
+    await bench.store.instances.settle(leased, usable, event=event, targets=(hook(),), due_at=None)
+    bench.clock.advance(3)
+    await bench.run()
+    assert tally(bench.metrics, "ready_notice_lag_seconds") == measured
+    assert told(bench.metrics, "ready_notice_lag_seconds_sum", kind="webhook") == (5 if measured else None)
+    assert told(bench.metrics, "delivery_lag_seconds_sum", kind="webhook") == 3
+
+
+async def test_what_is_in_flight_is_told_while_it_is(bench):
+    gate = bench.webhooks.silence(HOOK)
+    await bench.happens(1, hook())
+    await bench.deliveries.deliver_once()
+    assert bench.deliveries.in_flight() == {"card": 0, "delivery": 1}
+    gate.set()
+    await bench.deliveries.idle()
+    assert bench.deliveries.in_flight() == {"card": 0, "delivery": 0}

@@ -47,7 +47,7 @@ def started(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, exit_code: 
     """With what it was started."""
     settings: list[Any] = []
 
-    async def start(given: Any) -> int:
+    async def start(given: Any, **_kept: Any) -> int:
         settings.append(given)
         return exit_code
 
@@ -188,7 +188,7 @@ def test_help_and_bad_settings_do_not_wait_for_the_service_to_be_imported() -> N
     "error", [StorageError("The database is in use."), ListenError(98, "cannot listen at x")]
 )
 def test_a_service_that_cannot_start_says_why_in_one_line(error, monkeypatch, capsys) -> None:
-    async def start(_given: Any) -> int:
+    async def start(_given: Any, **_kept: Any) -> int:
         raise error
 
     monkeypatch.setattr(bot.app, "run", start)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from measured import tally
 from samples import REQUEST, seconds
 from scene import ADA, Origin, Scene, scene
 
@@ -189,6 +190,20 @@ async def test_a_create_that_cannot_be_sent_for_half_an_hour_fails_and_buys_noth
     s.novita.before["create"].clear()
     await s.polls(10)
     assert s.novita.orders == []
+
+
+async def test_no_attempt_is_begun_that_would_not_be_sent(s: Scene):
+    s.novita.refusing = NotSent("Too many calls.", retry_after=seconds(40))
+    i = await s.ask()
+    await s.settle()
+    waiting = await s.now(i)
+    assert (waiting.state, waiting.attempt, waiting.refusal.message) == (State.CREATING, 0, "Too many calls.")
+    assert waiting.retry_at == s.clock() + seconds(40)
+    assert s.novita.calls == []
+    s.novita.refusing = None
+    s.clock.advance(40)
+    await s.settle()
+    assert ((await s.now(i)).attempt, len(s.novita.orders)) == (1, 1)
 
 
 async def test_lack_of_capacity_moves_on_to_the_next_region(s: Scene):
@@ -554,3 +569,24 @@ async def test_a_begun_create_found_after_a_crash_is_looked_for_and_not_repeated
     )
     await s.poll()
     assert ((await s.now(i)).state, (await s.now(i)).novita_id) == (State.RUNNING, "n1")
+
+
+# --- what is measured -----------------------------------------------------------------------------
+
+
+async def test_passes_are_measured_complete_or_failed(s: Scene):
+    await s.poll()
+    s.novita.before["list"].append(NovitaUnavailable("away"))
+    await s.polls(2)
+    assert tally(s.metrics, "poll_duration_seconds") == {("complete",): 2, ("failed",): 1}
+
+
+async def test_steps_are_counted_done_or_failed(s: Scene):
+    s.novita.before["create"].append(ValueError("a fault of ours"))
+    await s.ask()
+    await s.settle()
+    assert tally(s.metrics, "reconciler_steps") == {("failed",): 1}
+    assert s.metrics.jobs_done() == 0
+    s.clock.advance(30)
+    await s.settle()
+    assert s.metrics.jobs_done() == tally(s.metrics, "reconciler_steps")["done",] > 0

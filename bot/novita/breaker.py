@@ -18,6 +18,10 @@ from datetime import datetime, timedelta
 from bot.errors import NotSent
 
 
+class BreakerOpen(NotSent):
+    """Held back here: Novita was not asked."""
+
+
 @dataclass(slots=True)
 class Permit:
     """To make one call. `answered` stays None when the call was not made after all, or was cancelled."""
@@ -43,9 +47,22 @@ class Breaker:
     def is_open(self) -> bool:
         return self._opened_at is not None
 
+    def refusal(self) -> NotSent | None:
+        """What `permit` would raise now."""
+        if self._opened_at is None:
+            return None
+        waited = self._clock() - self._opened_at
+        # a clock that was set back must not keep it open for longer than asked
+        if not self._probing and not timedelta(0) <= waited < self._open_for:
+            return None
+        return BreakerOpen(
+            "Novita does not answer at the moment; calls to it are paused.",
+            retry_after=max(self._open_for - waited, timedelta(seconds=1)),
+        )
+
     @contextmanager
     def permit(self) -> Iterator[Permit]:
-        """Raises NotSent, with the time to wait, while it is open or its one probe is under way."""
+        """Raises BreakerOpen, with the time to wait, while it is open or its one probe is under way."""
         self._admit()
         permit = Permit(turn=self._turn)
         try:
@@ -55,16 +72,9 @@ class Breaker:
                 self._settle(permit.answered)
 
     def _admit(self) -> None:
-        if self._opened_at is None:
-            return
-        waited = self._clock() - self._opened_at
-        # a clock that was set back must not keep it open for longer than asked
-        if self._probing or timedelta(0) <= waited < self._open_for:
-            raise NotSent(
-                "Novita does not answer at the moment; calls to it are paused.",
-                retry_after=max(self._open_for - waited, timedelta(seconds=1)),
-            )
-        self._probing = True
+        if (refusal := self.refusal()) is not None:
+            raise refusal
+        self._probing = self.is_open
 
     def _settle(self, answered: bool | None) -> None:  # noqa: FBT001 - the permit's own field
         self._probing = False

@@ -17,6 +17,10 @@ from bot.errors import NotSent
 _WINDOW = timedelta(seconds=60)
 
 
+class OverBudget(NotSent):
+    """Held back here: Novita was not asked."""
+
+
 class Priority(StrEnum):
     PERSON = "person"
     """Somebody waits for it."""
@@ -46,6 +50,12 @@ class Budget:
         self._pause: tuple[datetime, datetime] | None = None
 
     @property
+    def calls_left(self) -> int:
+        """Calls of any kind that the limit allows now; what waits already is ahead of them."""
+        self._forget(self._clock())
+        return 0 if self._pause is not None else max(0, self._limit - len(self._calls))
+
+    @property
     def polls_left(self) -> int:
         """Polling calls that would not have to wait now."""
         now = self._clock()
@@ -54,17 +64,20 @@ class Budget:
             return 0
         return max(0, min(self._limit - len(self._calls), self._poll_limit - len(self._polls)))
 
+    def refusal(self, priority: Priority) -> NotSent | None:
+        """What `acquire` would raise at once if it were asked now."""
+        wait = self._wait_behind(len(self._waiting[priority]), priority)
+        return _too_many(wait) if wait > self._max_wait[priority] else None
+
     async def acquire(self, priority: Priority) -> None:
-        """Waits for its turn: first come, first served among equals. Raises NotSent."""
+        """Waits for its turn: first come, first served among equals. Raises OverBudget."""
         ticket = object()
         give_up_at = self._clock() + self._max_wait[priority]
         self._waiting[priority].append(ticket)
         try:
             while (wait := self._wait(ticket, priority)) > timedelta(0):
                 if self._clock() + wait > give_up_at:
-                    raise NotSent(
-                        "Too many calls to Novita at the moment; this one must wait.", retry_after=wait
-                    )
+                    raise _too_many(wait)
                 await self._sleep(wait.total_seconds())
         finally:
             self._waiting[priority].remove(ticket)
@@ -79,9 +92,11 @@ class Budget:
             self._pause = (now, until)
 
     def _wait(self, ticket: object, priority: Priority) -> timedelta:
+        return self._wait_behind(self._waiting[priority].index(ticket), priority)
+
+    def _wait_behind(self, ahead: int, priority: Priority) -> timedelta:
         now = self._clock()
         self._forget(now)
-        ahead = self._waiting[priority].index(ticket)
         times = [self._pause[1] if self._pause else now]
         if priority is Priority.POLL:
             times.append(_room_at(now, self._polls, self._poll_limit, ahead))
@@ -102,6 +117,10 @@ class Budget:
         self._calls.append(now)
         if priority is Priority.POLL:
             self._polls.append(now)
+
+
+def _too_many(wait: timedelta) -> NotSent:
+    return OverBudget("Too many calls to Novita at the moment; this one must wait.", retry_after=wait)
 
 
 def _room_at(now: datetime, calls: Sequence[datetime], limit: int, ahead: int) -> datetime:

@@ -14,6 +14,8 @@ _PREFIX = "/gpu-instance/openapi"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
+    name: str
+    """For who counts: of the client's method, whatever is asked."""
     method: str
     path: str
     params: Mapping[str, str | int] = field(default_factory=dict)
@@ -32,15 +34,17 @@ def api_root(base_url: str) -> str:
 
 def products(billing_mode: BillingMode) -> Call:
     """Stock is answered for the asked billing mode only."""
-    return Call(method="GET", path="/products", params={"billingMethod": billing_mode.value})
+    params = {"billingMethod": billing_mode.value}
+    return Call(name="list_products", method="GET", path="/products", params=params)
 
 
 def clusters() -> Call:
-    return Call(method="GET", path="/clusters")
+    return Call(name="list_clusters", method="GET", path="/clusters")
 
 
 def template(template_id: str) -> Call:
-    return Call(method="GET", path="/template", params={"templateId": template_id})
+    params = {"templateId": template_id}
+    return Call(name="get_template", method="GET", path="/template", params=params)
 
 
 def templates(channel: str, *, number: int, size: int) -> Call:
@@ -50,20 +54,24 @@ def templates(channel: str, *, number: int, size: int) -> Call:
         "channel": channel,
         "isMyCommunity": "true" if channel == "private" else "false",
     }
-    return Call(method="GET", path="/templates", params=params)
+    return Call(name="list_templates", method="GET", path="/templates", params=params)
 
 
 def instances(*, number: int, size: int) -> Call:
     params = {"pageSize": size, "pageNum": number}
-    return Call(method="GET", path="/gpu/instances", params=params, priority=Priority.POLL)
+    return Call(
+        name="list_instances", method="GET", path="/gpu/instances", params=params, priority=Priority.POLL
+    )
 
 
 def instance(novita_id: str, priority: Priority) -> Call:
-    return Call(method="GET", path="/gpu/instance", params={"instanceId": novita_id}, priority=priority)
+    params = {"instanceId": novita_id}
+    return Call(name="get_instance", method="GET", path="/gpu/instance", params=params, priority=priority)
 
 
 def create(order: Order) -> Call:
     return Call(
+        name="create_instance",
         method="POST",
         path="/gpu/instance/create",
         body=_create_body(order),
@@ -75,7 +83,13 @@ def create(order: Order) -> Call:
 def act(verb: str, novita_id: str) -> Call:
     """`verb`: start, stop, restart or delete."""
     body = {"instanceId": novita_id}
-    return Call(method="POST", path=f"/gpu/instance/{verb}", body=body, effect=Effect.CHANGE)
+    return Call(
+        name=f"{verb}_instance",
+        method="POST",
+        path=f"/gpu/instance/{verb}",
+        body=body,
+        effect=Effect.CHANGE,
+    )
 
 
 def _create_body(order: Order) -> dict[str, object]:

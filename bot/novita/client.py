@@ -25,6 +25,7 @@ import structlog
 from pydantic import SecretStr
 
 from bot.errors import BadCredentials, NotSent, NovitaUnavailable
+from bot.metrics import Metrics
 from bot.novita import calls, schemas
 from bot.novita.answers import Answer, Malformed, retry_after_of
 from bot.novita.breaker import Breaker
@@ -36,6 +37,7 @@ from bot.novita.limits import Limits
 from bot.novita.pages import instances_page, templates_page
 from bot.novita.paging import Page, Pager
 from bot.novita.refusals import error_of, lost, unreadable
+from bot.novita.words import counted
 from bot.tls import authorities
 from storage.cloud import BillingMode, Cluster, Details, Listing, Observation, Order, Product, Template
 
@@ -46,7 +48,7 @@ _T = TypeVar("_T")
 
 
 class NovitaClient:
-    """Raises only the NovitaError tree. `health` and `polls_left` are read from memory, any time.
+    """Raises only the NovitaError tree. `health` and what is left are read from memory, any time.
 
     `headers` is asked before each call, for such as a correlation id.
     """
@@ -60,11 +62,13 @@ class NovitaClient:
         limits: Limits,
         headers: Callable[[], Mapping[str, str]] = dict,
         transport: httpx.AsyncBaseTransport | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._root = calls.api_root(base_url)
         self._key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
         self._clock = clock
         self._limits = limits
+        self._metrics = metrics or Metrics()
         self._headers = headers
         self._http = _http_client(self._key, limits.timeout, transport)
         self._breaker = Breaker(
@@ -87,6 +91,19 @@ class NovitaClient:
     def polls_left(self) -> int:
         """Pages that a poll may ask for now without having to wait for the budget."""
         return self._budget.polls_left
+
+    @property
+    def calls_left(self) -> int:
+        return self._budget.calls_left
+
+    @property
+    def is_held_back(self) -> bool:
+        """Novita does not answer, and is left alone for a while."""
+        return self._breaker.is_open
+
+    def refusal(self) -> NotSent | None:
+        """What a change would raise if it were asked now, without being sent. Known before it is begun."""
+        return self._breaker.refusal() or self._budget.refusal(Priority.PERSON)
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -173,14 +190,22 @@ class NovitaClient:
         return error.retry_after if error.retry_after <= self._limits.max_retry_delay else False
 
     async def _call(self, call: Call, read: Callable[[Answer], _T]) -> _T:
+        """The one way out, counted by what becomes of it."""
+        with counted(self._metrics, call.name):
+            return await self._tried(call, read)
+
+    async def _tried(self, call: Call, read: Callable[[Answer], _T]) -> _T:
         with self._breaker.permit() as permit:
             await self._budget.acquire(call.priority)
+            began = self._metrics.start()
             try:
                 answer = await self._exchange(call)
             except NovitaUnavailable as error:
                 permit.answered = False
                 self.health.failed(str(error))
                 raise
+            finally:
+                self._metrics.novita_answered(call.name, began)
             permit.answered = not answer.is_fault
         return self._understood(answer, call, read)
 

@@ -53,3 +53,13 @@ class Lost:
 
 Verdict = Delivered | Later | Dead | Gone
 CardVerdict = Shown | Lost | Later | Dead
+
+WORDS: dict[type[Verdict | CardVerdict], str] = {
+    Delivered: "delivered",
+    Shown: "delivered",
+    Later: "later",
+    Lost: "lost",
+    Dead: "dead",
+    Gone: "gone",
+}
+"""For who counts."""

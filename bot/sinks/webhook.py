@@ -1,4 +1,8 @@
-"""Sends events to the people's own programs: one POST per try, following Standard Webhooks 1.0."""
+"""Sends events to the people's own programs: one POST per try, following Standard Webhooks 1.0.
+
+The configured address is the operator's choice and may be private. Every other came with a request, and goes
+through the guard.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,19 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 
+from bot.receivers import Receivers
 from bot.schedule import parse_retry_after
 from bot.sinks.body import webhook_body
+from bot.sinks.guard import Forbidden, Guard, GuardedTransport, Lookup, Resolve, breaches
 from bot.sinks.health import Health
 from bot.sinks.signing import Signer
 from bot.sinks.verdicts import Delivered, Gone, Later, Verdict
 from bot.tls import authorities
 from storage.records import Delivery
+
+log = structlog.get_logger(__name__)
 
 _CONNECT_TIMEOUT = timedelta(seconds=5)
 _REPLY_TIMEOUT = timedelta(seconds=1)
@@ -26,6 +35,9 @@ _LONGEST_REPLY = 64 * 1024
 _MAY_SAY_WHEN = frozenset({429, 502, 503, 504})
 """Whose `Retry-After` is honoured."""
 _MOST_BROKEN_TARGETS = 1000
+# No common limit: a hundred silent receivers must not use up the room of the others.
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=5)
+_UNGUARDED = Later(reason="the guard against private addresses failed its test when the service started")
 
 
 class WebhookSink:
@@ -34,43 +46,66 @@ class WebhookSink:
     Logs name a receiver by its origin only: the path and query of a webhook's URL are often its password.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         *,
         secret: str | None,
+        trusted: str | None,
+        receivers: Receivers,
         timeout: timedelta,
         user_agent: str,
         clock: Callable[[], datetime],
+        resolve: Resolve | None = None,
     ) -> None:
-        """`timeout`: of a whole try, from the look-up of the name to the status line of the answer."""
-        seconds = timeout.total_seconds()
+        """`trusted`: the configured address. What was sent there under an earlier configuration is not.
+
+        `timeout`: of a whole try, from the look-up of the name to the status line of the answer.
+        `resolve`: for tests; otherwise the system's.
+        """
         self._signer = Signer(secret) if secret else None
+        self._trusted = trusted
+        self._receivers = receivers
         self._timeout = timeout
         self._user_agent = user_agent
         self._clock = clock
         self._broken: dict[str, Health] = {}
-        self._client = httpx.AsyncClient(
-            trust_env=False,
-            verify=authorities(),
-            follow_redirects=False,
-            timeout=httpx.Timeout(seconds, connect=_CONNECT_TIMEOUT.total_seconds(), pool=None),
-            # No common limit: a hundred silent receivers must not use up the room of the others.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=5),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        self._lookup = Lookup()
+        self._plain = self._client(
+            httpx.AsyncHTTPTransport(verify=authorities(), trust_env=False, limits=_LIMITS)
         )
+        guard = Guard(receivers, resolve or self._lookup)
+        self._guarded = self._client(GuardedTransport(guard, limits=_LIMITS))
+        self._guard_holds = False
+
+    async def start(self) -> None:
+        """Tests the guard; until it has held, nothing but the configured address is sent to."""
+        reached = await breaches(self._guarded, self._receivers)
+        self._guard_holds = not reached
+        if reached:
+            log.error("webhook.guard_failed", reached=reached, refused="every webhookUrl of a request")
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._plain.aclose()
+        await self._guarded.aclose()
+        self._lookup.close()
 
     async def send(self, delivery: Delivery) -> Verdict:
-        verdict = await self._try(delivery)
-        self._note_health(delivery.target.address, verdict)
+        url = delivery.target.address
+        client = self._client_for(url)
+        verdict = _UNGUARDED if client is None else await self._try(client, delivery)
+        self._note_health(url, verdict)
         return verdict
 
-    async def _try(self, delivery: Delivery) -> Verdict:
+    def _client_for(self, url: str) -> httpx.AsyncClient | None:
+        """None: it may not be sent to at present."""
+        if url == self._trusted:
+            return self._plain
+        return self._guarded if self._guard_holds else None
+
+    async def _try(self, client: httpx.AsyncClient, delivery: Delivery) -> Verdict:
         body = webhook_body(delivery.event)
         try:
-            return await self._post(delivery.target.address, self._headers(delivery, body), body)
+            return await self._post(client, delivery.target.address, self._headers(delivery, body), body)
         except (TimeoutError, httpx.TimeoutException):
             return Later(reason=f"no answer within {self._timeout.total_seconds():g} s")
         except httpx.ConnectError:
@@ -78,14 +113,18 @@ class WebhookSink:
         except httpx.InvalidURL:
             # A redirect to nowhere raises it as well, although redirects are not followed.
             return Later(reason="the address, or the one it redirects to, is not valid")
+        except Forbidden:
+            return Later(reason="the address of the host is not public")
         except (httpx.HTTPError, OSError) as error:
             # Only the type: the text may hold the URL.
             return Later(reason=f"the connection failed ({type(error).__name__})")
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Verdict:
-        request = self._client.build_request("POST", url, content=body, headers=headers)
+    async def _post(
+        self, client: httpx.AsyncClient, url: str, headers: dict[str, str], body: bytes
+    ) -> Verdict:
+        request = client.build_request("POST", url, content=body, headers=headers)
         async with asyncio.timeout(self._timeout.total_seconds()):
-            response = await self._client.send(request, stream=True)
+            response = await client.send(request, stream=True)
         try:
             return self._judge(response)
         finally:
@@ -101,6 +140,8 @@ class WebhookSink:
             "webhook-timestamp": seconds,
             "X-Webhook-Timestamp": seconds,
         }
+        if (correlation_id := delivery.event.instance.correlation_id) is not None:
+            headers["X-Correlation-ID"] = correlation_id
         if self._signer is None:
             return headers
         return headers | self._signer.headers(webhook_id=delivery.event.id, at=now, body=body)
@@ -116,6 +157,18 @@ class WebhookSink:
         header = response.headers.get("Retry-After") if code in _MAY_SAY_WHEN else None
         return Later(
             reason=f"answered {code}", status_code=code, after=parse_retry_after(header, self._clock())
+        )
+
+    def _client(self, transport: httpx.AsyncHTTPTransport) -> httpx.AsyncClient:
+        timeout = httpx.Timeout(
+            self._timeout.total_seconds(), connect=_CONNECT_TIMEOUT.total_seconds(), pool=None
+        )
+        return httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,  # no proxy: it would make the connections, and nobody would judge them
+            follow_redirects=False,
+            timeout=timeout,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
     def _note_health(self, url: str, verdict: Verdict) -> None:

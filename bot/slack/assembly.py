@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import structlog
 from slack_bolt.async_app import AsyncApp
@@ -17,8 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.catalog import Catalog
+from bot.metrics import Metrics
 from bot.operations import Operations
 from bot.sinks.slack_answers import Refused, Unavailable
+from bot.slack.client import SlackClient
 from bot.slack.connection import SocketModeSupervisor
 from bot.slack.conversation import Conversation
 from bot.slack.http_mode import HttpMode
@@ -26,7 +27,6 @@ from bot.slack.listeners import Listeners
 from bot.slack.people import People
 from bot.slack.replies import Replies
 from bot.slack.workspace import Workspace
-from bot.units import is_loopback
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +48,16 @@ class SlackSide:
     """Nothing is called before `start`."""
 
     def __init__(
-        self, access: Access, operations: Operations, catalog: Catalog, *, clock: Callable[[], datetime]
+        self,
+        access: Access,
+        operations: Operations,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], datetime],
+        metrics: Metrics | None = None,
     ) -> None:
-        self.client = _web_client(access)
+        metrics = metrics or Metrics()
+        self.client = SlackClient(bot_token=access.bot_token, base_url=access.api_base_url, metrics=metrics)
         self._workspace = Workspace(self.client, clock=clock)
         self._replies = Replies(self.client)
         app = _bolt_app(self.client, access.bot_token)
@@ -60,10 +67,10 @@ class SlackSide:
         self.handle_http: Callable[[Request], Awaitable[Response]] | None = None
         """HTTP mode; None: off."""
         if access.signing_secret is not None:
-            self.handle_http = HttpMode(app, access.signing_secret, clock=clock).handle
+            self.handle_http = HttpMode(app, access.signing_secret, clock=clock, metrics=metrics).handle
         self._socket_mode: SocketModeSupervisor | None = None
         if access.app_token is not None:
-            self._socket_mode = SocketModeSupervisor(app, access.app_token, clock=clock)
+            self._socket_mode = SocketModeSupervisor(app, access.app_token, clock=clock, metrics=metrics)
 
     async def start(self) -> None:
         """Raises nothing: Slack may be down. Who we are is asked again at the first command then."""
@@ -84,22 +91,16 @@ class SlackSide:
         """Of what Slack sends us; None also in HTTP mode, where silence is no sign."""
         return None if self._socket_mode is None else self._socket_mode.unhealthy_since()
 
+    def connections(self) -> int | None:
+        """That stand; None: HTTP mode only."""
+        return None if self._socket_mode is None else self._socket_mode.connections
+
     async def _ask_who_we_are(self) -> None:
         try:
             async with asyncio.timeout(_CONNECT_WITHIN.total_seconds()):
                 await self._workspace.team_id()
         except (Refused, Unavailable, TimeoutError) as error:
             log.warning("slack.unidentified", why=str(error) or "no answer in time")
-
-
-def _web_client(access: Access) -> AsyncWebClient:
-    # Tries once: what has to be repeated, the outbox repeats.
-    client = AsyncWebClient(
-        token=access.bot_token, base_url=access.api_base_url, timeout=10, retry_handlers=[]
-    )
-    if is_loopback(urlsplit(access.api_base_url).hostname or ""):
-        client.proxy = None  # one from the environment leads away from this machine
-    return client
 
 
 def _bolt_app(client: AsyncWebClient, bot_token: str) -> AsyncApp:

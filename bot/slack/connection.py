@@ -20,6 +20,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.metrics import Metrics
+
 log = structlog.get_logger(__name__)
 
 _CONNECTIONS = 2
@@ -29,12 +31,13 @@ _PING_EVERY = 10.0
 
 
 class _Handler(AsyncSocketModeHandler):
-    """Knows which envelopes it has not acknowledged yet."""
+    """Knows which envelopes it has not acknowledged yet, and how long that took of the others."""
 
-    def __init__(self, app: AsyncApp, app_token: str) -> None:
+    def __init__(self, app: AsyncApp, app_token: str, metrics: Metrics) -> None:
         super().__init__(app, app_token, logger=_quiet_logger(), ping_interval=_PING_EVERY)
         self.client.proxy = app.client.proxy  # the SDK asks the environment once more
         self.unanswered: set[asyncio.Task[Any]] = set()
+        self._metrics = metrics
 
     async def handle(  # type: ignore[override]
         self, client: SocketModeClient, req: SocketModeRequest
@@ -42,8 +45,10 @@ class _Handler(AsyncSocketModeHandler):
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - the SDK runs each envelope in a task of its own
         self.unanswered.add(task)
+        began = self._metrics.start()
         try:
             await super().handle(client, req)
+            self._metrics.acknowledged("socket", began)
         finally:
             self.unanswered.discard(task)
 
@@ -59,10 +64,18 @@ class _Line:
 
 
 class SocketModeSupervisor:
-    def __init__(self, app: AsyncApp, app_token: str, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: AsyncApp,
+        app_token: str,
+        *,
+        clock: Callable[[], datetime],
+        metrics: Metrics | None = None,
+    ) -> None:
         self._app = app
         self._app_token = app_token
         self._clock = clock
+        self._metrics = metrics or Metrics()
         self._lines: list[_Line] = []
         self._down_since: datetime | None = None
 
@@ -89,6 +102,11 @@ class SocketModeSupervisor:
             await asyncio.wait(unanswered, timeout=within.total_seconds())
         lines, self._lines = self._lines, []
         await asyncio.gather(*(_hang_up(line) for line in lines))
+
+    @property
+    def connections(self) -> int:
+        """That stood when the watchdog last looked."""
+        return sum(line.down_since is None for line in self._lines)
 
     def unhealthy_since(self) -> datetime | None:
         """None while at least one connection stands."""
@@ -119,7 +137,7 @@ class SocketModeSupervisor:
             log.warning("slack.disconnected")
 
     def _new_line(self) -> _Line:
-        handler = _Handler(self._app, self._app_token)
+        handler = _Handler(self._app, self._app_token, self._metrics)
         connecting = asyncio.create_task(handler.client.connect())  # type: ignore[no-untyped-call]
         now = self._clock()
         return _Line(handler=handler, connecting=connecting, down_since=now, handler_since=now)

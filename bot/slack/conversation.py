@@ -100,13 +100,6 @@ class Conversation:
         source = command.template or command.image or self._operations.defaults.template
         return command.gpu is None or source is None
 
-    def require_known_flags(self, command: Create) -> None:
-        if command.webhook_url is not None:
-            raise UsageError(
-                "--webhook is not available yet: WEBHOOK_URL is told of every instance.",
-                hint=render(replace(command, webhook_url=None)),
-            )
-
     async def require_member(self, spoken: Spoken) -> None:
         self._operations.require_member(await self._actor(spoken))
 
@@ -134,7 +127,6 @@ class Conversation:
                 assert_never(command)
 
     async def create(self, command: Create, spoken: Spoken) -> Message:
-        self.require_known_flags(command)
         actor = await self._actor(spoken)
         origin = Origin(key=spoken.key, channel=spoken.channel_id, response_url=spoken.response_url)
         asked = Asked(
@@ -147,6 +139,7 @@ class Conversation:
             regions=command.regions,
             disk_gb=command.disk_gb,
             max_usd_per_hour=command.max_usd_per_hour,
+            webhook_url=command.webhook_url,
         )
         return answers.created(await self._operations.create(asked, actor, origin, unique_name=True))
 

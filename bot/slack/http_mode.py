@@ -15,21 +15,34 @@ from slack_sdk.signature import Clock, SignatureVerifier
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bot.metrics import Metrics
+
 
 class HttpMode:
     """Checked here and not by Bolt, which reads a body before it knows who wrote it."""
 
-    def __init__(self, app: AsyncApp, signing_secret: str, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: AsyncApp,
+        signing_secret: str,
+        *,
+        clock: Callable[[], datetime],
+        metrics: Metrics | None = None,
+    ) -> None:
         self._verifier = SignatureVerifier(signing_secret, clock=_Seconds(clock))
+        self._metrics = metrics or Metrics()
         self._bolt = AsyncSlackRequestHandler(app)
 
     async def handle(self, request: Request) -> Response:
+        began = self._metrics.start()
         body = await request.body()
         if _is_ssl_check(body):
             return Response()
         if not self._is_signed(body, request):
             return JSONResponse({"error": "invalid request"}, status_code=401)
-        return await self._bolt.handle(request)
+        answer = await self._bolt.handle(request)
+        self._metrics.acknowledged("http", began)
+        return answer
 
     def _is_signed(self, body: bytes, request: Request) -> bool:
         try:

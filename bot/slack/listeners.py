@@ -200,7 +200,6 @@ class Listeners:
 
     async def _open_form(self, typed: Create, spoken: Spoken) -> None:
         await self._conversation.require_member(spoken)
-        self._conversation.require_known_flags(typed)
         view = self._form(typed, spoken)
         try:
             await answer_of(

@@ -14,8 +14,11 @@ from starlette.types import Scope
 from bot.errors import (
     BotError,
     CatalogError,
+    DeliveryNotFound,
+    ForbiddenReceiver,
     InstanceNotFound,
     InvalidState,
+    KeyReused,
     NameTaken,
     NotAllowed,
     NovitaError,
@@ -37,6 +40,7 @@ _CODES = {
     408: "REQUEST_TIMEOUT",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMIT_EXCEEDED",
     503: "SERVICE_UNAVAILABLE",
 }
 _RETRYABLE = frozenset({408, 429, 503})
@@ -68,10 +72,12 @@ def told(error: BotError) -> Fault | None:
             status_code = 400
         case NotAllowed():
             status_code = 403
-        case InstanceNotFound() | CatalogError():
+        case InstanceNotFound() | DeliveryNotFound() | CatalogError():
             status_code = 404
         case InvalidState() | NameTaken():
             status_code = 409
+        case KeyReused():
+            status_code = 422
         case TryAgain() | NovitaUnavailable():
             status_code = 503
         case NovitaError():
@@ -83,7 +89,7 @@ def told(error: BotError) -> Fault | None:
         status_code=status_code,
         code=error.code,
         message=str(error),
-        details=_nearest(error),
+        details=_details(error),
         retry_after=retry_after,
     )
 
@@ -121,8 +127,10 @@ def answer(fault: Fault, scope: Scope, now: datetime) -> Response:
     return Response(content, fault.status_code, headers, "application/json")
 
 
-def _nearest(error: BotError) -> tuple[DetailOut, ...]:
+def _details(error: BotError) -> tuple[DetailOut, ...]:
     match error:
+        case ForbiddenReceiver():
+            return (DetailOut(field="webhookUrl", reason=str(error)),)
         case ProductNotFound():
             name = "productName"
         case TemplateNotFound():

@@ -131,7 +131,9 @@ class CreateIn(BaseModel):
         examples=["CN-HK-01"],
     )
     webhook_url: WebhookUrl | None = Field(
-        None, description="Checked for its form, but not told yet: only the configured WEBHOOK_URL is."
+        None,
+        description="Told besides WEBHOOK_URL. A public host, or one of WEBHOOK_ALLOWED_HOSTS.",
+        examples=["https://hooks.example.com/gpu"],
     )
     billing_mode: BillingMode | None = Field(None, description="Left out: DEFAULT_BILLING_MODE.")
 
@@ -144,8 +146,11 @@ class ListQuery(BaseModel):
     offset: int = Field(0, ge=0, le=10**9)
 
 
+OUT = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
 class _Out(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = OUT
 
 
 class CreatedOut(_Out):
@@ -153,6 +158,14 @@ class CreatedOut(_Out):
     status: State
     message: str
     estimated_ready_time: Instant
+
+
+class ChangedOut(_Out):
+    instance_id: str
+    novita_instance_id: str | None
+    name: str
+    status: State
+    message: str
 
 
 class PortMapping(_Out):
@@ -167,6 +180,13 @@ class ConnectionDetails(_Out):
     ssh: str | None
     jupyter: str | None
     web_terminal: str | None
+
+
+class ConnectionSecrets(ConnectionDetails):
+    """With what `include=password` asks for, fetched from Novita now and kept nowhere."""
+
+    password: str | None = Field(description="Of SSH.")
+    jupyter_url: str | None = Field(description="With its token.")
 
 
 class FailureOut(_Out):
@@ -189,7 +209,7 @@ class InstanceOut(_Out):
     billing_mode: BillingMode
     price_per_hour: UsdPerHour | None = Field(description="USD for the whole instance; null until chosen.")
     port_mappings: list[PortMapping]
-    connection_details: ConnectionDetails | None = Field(
+    connection_details: ConnectionSecrets | ConnectionDetails | None = Field(
         description="An object whenever the status is running."
     )
     requester: str | None = Field(description="Slack user id; null: it came by REST.")
@@ -208,6 +228,26 @@ class InstanceListOut(_Out):
     total: int
     limit: int
     offset: int
+
+
+class ProductOut(_Out):
+    """One thing that Novita sells in one billing mode; several may share a name."""
+
+    id: str
+    name: str
+    billing_mode: BillingMode
+    price_per_hour: UsdPerHour = Field(description="USD for one GPU.")
+    regions: list[str] = Field(description="Empty: all of them.")
+    stock: str | None = Field(description="Novita's word: `low`, `normal`, `high`; null: it does not say.")
+    cpu_per_gpu: int | None
+    memory_per_gpu: int | None = Field(description="GB")
+    min_rootfs_size: int | None = Field(description="GB")
+    max_rootfs_size: int | None = Field(description="GB")
+
+
+class ProductListOut(_Out):
+    products: list[ProductOut]
+    total: int
 
 
 class HealthOut(_Out):

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from bot.web.schemas import ConnectionDetails, FailureOut, InstanceOut, PortMapping
+from bot.web.schemas import (
+    ChangedOut,
+    ConnectionDetails,
+    ConnectionSecrets,
+    FailureOut,
+    InstanceOut,
+    PortMapping,
+)
+from storage.cloud import Secrets
 from storage.records import Instance, State
 
 _REACHABLE = frozenset({State.STARTING, State.RUNNING})
@@ -36,6 +44,29 @@ def instance_out(i: Instance) -> InstanceOut:
         novita_instance_id=i.novita_id,
         novita_status=i.status,
     )
+
+
+def changed_out(i: Instance) -> ChangedOut:
+    """Of the instance alone, so that a repeated request is answered alike."""
+    return ChangedOut(
+        instance_id=i.id,
+        novita_instance_id=i.novita_id,
+        name=i.name,
+        status=i.state,
+        message=f"Instance is {i.state}",
+    )
+
+
+def with_secrets(shown: InstanceOut, secrets: Secrets) -> InstanceOut:
+    known = shown.connection_details
+    connection = ConnectionSecrets(
+        ssh=known.ssh if known else None,
+        jupyter=known.jupyter if known else None,
+        web_terminal=known.web_terminal if known else None,
+        password=secrets.ssh_password,
+        jupyter_url=secrets.jupyter_url,
+    )
+    return shown.model_copy(update={"connection_details": connection})
 
 
 def _region(i: Instance) -> str:

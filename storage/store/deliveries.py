@@ -14,7 +14,7 @@ from storage.records import Card, Delivery, DeliveryAttempt, DeliveryState, Targ
 from storage.store.attemptrows import read_attempts, write_attempt
 from storage.store.cards import CARD_COLUMNS, read_card
 from storage.store.deliveryrows import COLUMNS, read_delivery, select_deliveries, select_ready
-from storage.store.targets import clear_failing, is_disabled, note_failing
+from storage.store.targets import Telling, clear_failing, disable, is_disabled, note_failing
 from storage.store.transaction import FREED, Ledger, Transaction, claim, is_held, renew
 from storage.tables import cards, deliveries, targets
 
@@ -108,6 +108,22 @@ class Deliveries:
         """Failed, and not tried again unless it is replayed. False: lease lost."""
         values = {"last_status_code": status_code, "last_error": error, **_DEAD}
         return await self._ledger.write(lambda transaction: _settle_failed(transaction, leased, values))
+
+    async def settle_gone(
+        self, leased: LeasedDelivery, status_code: int, error: str, *, told: Telling
+    ) -> bool | None:
+        """The target wants nothing more: this one is dead, and the target disabled, at once.
+
+        True: it was enabled until now, and that it is not any more is `told`. None: lease lost.
+        """
+        values = {"last_status_code": status_code, "last_error": error, **_DEAD}
+
+        def work(transaction: Transaction) -> bool | None:
+            if not _settle_failed(transaction, leased, values):
+                return None
+            return disable(transaction, leased.delivery.target.address, error, told)
+
+        return await self._ledger.write(work)
 
     async def replay(self, delivery_id: str) -> Delivery | None:
         """Due now and with all its tries before it, whatever became of it; None: there is none of that id.

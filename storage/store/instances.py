@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from storage.cloud import Offer
 from storage.records import Attempt, Fate, Instance, NewCard, NewEvent, State, Target, Wish
 from storage.store import steps
+from storage.store.counting import Counts, count_instances
 from storage.store.finding import Find, find_instance, list_names
 from storage.store.keys import RequestKey
 from storage.store.purging import purge
@@ -44,7 +45,7 @@ class Instances:
         wanted = Addition(
             instance=instance, event=event, key=key, card=card, targets=targets, unique_name=unique_name
         )
-        return await self._ledger.write(lambda transaction: add_instance(transaction, wanted))
+        return await self._ledger.write(lambda transaction: add_instance(transaction, wanted), urgent=True)
 
     async def wish(self, find: Find, *, key: RequestKey | None, decide: Decide) -> Wished:
         """Voids the lease and makes the instance due. `decide` must be pure; what it raises rolls back.
@@ -52,7 +53,9 @@ class Instances:
         Idempotent by `key`. Where `decide` changes nothing and tells nothing, only the key is written.
         Raises NoSuchInstance, Ambiguous, KeyReused.
         """
-        return await self._ledger.write(lambda transaction: record_wish(transaction, find, key, decide))
+        return await self._ledger.write(
+            lambda transaction: record_wish(transaction, find, key, decide), urgent=True
+        )
 
     async def get(self, find: Find) -> Instance:
         """Raises NoSuchInstance, Ambiguous."""
@@ -83,6 +86,11 @@ class Instances:
     async def names(self, requester: str | None = None) -> tuple[str, ...]:
         """Of all that are not deleted, newest first."""
         return await self._ledger.read(lambda connection: list_names(connection, requester))
+
+    async def counts(self) -> Counts:
+        """Short, however many there are."""
+        now = self._ledger.clock()
+        return await self._ledger.read(lambda connection: count_instances(connection, now))
 
     async def lease_due(self, limit: int) -> tuple[Leased, ...]:
         """Each due row goes to one worker, longest due first."""

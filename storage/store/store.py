@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,6 +26,8 @@ class Store:
     deliveries: Deliveries
     targets: Targets
     leases: Leases
+    generation: Callable[[], int | None]
+    """See `storage.database.Database.generation`."""
 
 
 def make_store(
@@ -45,4 +48,5 @@ def make_store(
         deliveries=Deliveries(ledger, per_target=per_target),
         targets=Targets(ledger),
         leases=Leases(ledger),
+        generation=lambda: database.generation,
     )

@@ -71,15 +71,7 @@ class Targets:
         True: it was enabled, and what is `told` is told. One in flight ends as it ends.
         """
 
-        def work(transaction: Transaction) -> bool:
-            _end_pending(transaction, address, reason)
-            values = {"address": address, "now": transaction.now, "reason": reason}
-            disabled = transaction.change(_DISABLE, values) == 1
-            if disabled and told is not None:
-                _tell(transaction, told)
-            return disabled
-
-        return await self._ledger.write(work)
+        return await self._ledger.write(lambda transaction: disable(transaction, address, reason, told))
 
     async def statistics(self) -> tuple[TargetStatistics, ...]:
         """Of every target that has a delivery, Slack among them."""
@@ -99,6 +91,16 @@ class Targets:
         """As at a start: the clock of failures begins anew for those. How many were disabled; idempotent."""
         statement = delete(targets).where(targets.c.disabled_at.is_not(None))
         return await self._ledger.write(lambda transaction: transaction.change(statement))
+
+
+def disable(transaction: Transaction, address: str, reason: str, told: Telling | None) -> bool:
+    """See `Targets.disable_target`."""
+    _end_pending(transaction, address, reason)
+    values = {"address": address, "now": transaction.now, "reason": reason}
+    disabled = transaction.change(_DISABLE, values) == 1
+    if disabled and told is not None:
+        _tell(transaction, told)
+    return disabled
 
 
 def is_disabled(transaction: Transaction, target: Target) -> bool:

@@ -60,11 +60,13 @@ class Ledger:
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.database.read(work)
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """`urgent`: a person or a program waits for it."""
+
         def run(connection: Connection) -> T:
             return work(Transaction(connection=connection, now=self.clock(), card_gap=self.card_gap))
 
-        return await self.database.write(run)
+        return await self.database.write(run, urgent=urgent)
 
 
 def is_due(table: FromClause, now: datetime) -> ColumnElement[bool]:

@@ -48,8 +48,11 @@ def wrapped(fuse: Fuse, name: str, part: Any) -> Any:
     """For `bot.app.run(wrap=...)`."""
     if not isinstance(part, Store):
         return Wrapped(fuse, name, part)
-    nouns = {noun.name: getattr(part, noun.name) for noun in fields(part) if noun.name != "deployment"}
+    nouns = {noun.name: getattr(part, noun.name) for noun in fields(part) if noun.name not in _NO_NOUNS}
     return replace(part, **{noun: Wrapped(fuse, f"{name}.{noun}", each) for noun, each in nouns.items()})
+
+
+_NO_NOUNS = {"deployment", "generation"}
 
 
 class Wrapped:
@@ -82,12 +85,12 @@ class _Uncommitted:
         self._database = database
         self.deployment = database.deployment
 
-    async def write(self, work: Callable[[Connection], Any]) -> NoReturn:
+    async def write(self, work: Callable[[Connection], Any], *, urgent: bool) -> NoReturn:
         def work_and_die(connection: Connection) -> NoReturn:
             work(connection)
             die()
 
-        await self._database.write(work_and_die)
+        await self._database.write(work_and_die, urgent=urgent)
         raise AssertionError("it should have died")
 
 

@@ -53,8 +53,7 @@ STORE = {
     "store.deliveries.renew": scenes.RECEIVER_IS_SILENT,
     "store.deliveries.settle_delivered": scenes.CREATE_IT,
     "store.deliveries.settle_later": scenes.RECEIVER_FAILS,
-    "store.deliveries.settle_dead": scenes.RECEIVER_ENDS,
-    "store.targets.disable_target": scenes.RECEIVER_ENDS,
+    "store.deliveries.settle_gone": scenes.RECEIVER_ENDS,
     "store.leases.acquire": scenes.CREATE_IT,
 }
 ELSEWHERE = {
@@ -77,20 +76,27 @@ READS = {
     "store.instances.list_instances",
     "store.instances.names",
     "store.instances.attempts",
+    "store.instances.counts",
     "store.polls.last",
     "store.polls.pace",
     "store.cards.get",
     "store.deliveries.list_deliveries",
     "store.deliveries.backlog",
+    "store.deliveries.attempts",
     "store.targets.disabled_targets",
+    "store.targets.statistics",
 }
 UNREACHED = {
     "store.targets.enable_all": "done while the store is opened, before it is wrapped; done again at each start",
     "store.cards.move": "nothing calls it",
-    "store.deliveries.replay": "nothing calls it",
+    "store.deliveries.settle_dead": "after nine retries; it writes what settle_later writes",
+    "store.targets.disable_target": "after 120 hours of failures; it writes what settle_gone writes",
+    "store.deliveries.replay": "only REST calls it",
+    "store.deliveries.replay_dead": "only REST calls it",
     "store.leases.release": "at the end of the service; a lease that is kept lapses",
     "novita.aclose": "at the end of the service",
     "webhook.aclose": "at the end of the service",
+    "webhook.start": "a look at itself before it is used; writes nothing",
 }
 NEVER_REPEATED = {
     ("store.instances.begin", When.AFTER),

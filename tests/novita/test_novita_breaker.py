@@ -102,3 +102,13 @@ def test_a_clock_set_back_does_not_keep_it_open(breaker, clock) -> None:
     clock.now -= timedelta(hours=1)
     call(breaker, answered=True)
     assert not breaker.is_open
+
+
+def test_it_says_what_a_call_would_meet_without_making_one(breaker, clock) -> None:
+    assert breaker.refusal() is None
+    break_it(breaker)
+    assert breaker.refusal().retry_after == OPEN_FOR
+    clock.now += OPEN_FOR
+    assert breaker.refusal() is None
+    with breaker.permit():
+        assert breaker.refusal() is not None  # one probe is under way

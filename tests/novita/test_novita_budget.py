@@ -155,3 +155,17 @@ async def test_a_clock_set_back_blocks_nobody(budget, clock) -> None:
     budget.pause(timedelta(seconds=60))
     clock.now -= timedelta(hours=1)
     await take(budget, PERSON, 4)
+
+
+async def test_it_says_who_would_be_refused_without_counting_a_call(clock) -> None:
+    budget = make(clock, calls_per_minute=4, wait=15)
+    await take(budget, PERSON, 4)
+    assert budget.refusal(PERSON).retry_after == timedelta(seconds=60)
+    await clock.advance(45)
+    assert budget.refusal(PERSON) is None  # it would wait its 15 seconds
+    done: list[str] = []
+    waiting = [start(budget, PERSON, done, str(n)) for n in range(4)]
+    await asyncio.sleep(0)
+    assert budget.refusal(PERSON) is not None  # behind those
+    await clock.advance(15)
+    await asyncio.gather(*waiting)

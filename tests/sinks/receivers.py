@@ -27,6 +27,22 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     answer: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
     received: list[Received] = field(default_factory=list)
+    _port: int = 0
+    _runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """At the same address again, after `stop`."""
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self.handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self._port}/hook"
+
+    async def stop(self) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -40,17 +56,11 @@ class Receiver:
 @asynccontextmanager
 async def receiver(**settings) -> AsyncIterator[Receiver]:
     it = Receiver(**settings)
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", it.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    it.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    await it.start()
     try:
         yield it
     finally:
-        await runner.cleanup()
+        await it.stop()
 
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from random import Random
 
 import aiohttp
 import pytest
+from aiohttp import web
 from clocks import Clock
 from receivers import Receiver, receiver
-from samples import creating
+from samples import creating, running
 from slack_sdk.web.async_client import AsyncWebClient
 from standardwebhooks import Webhook
 
 from bot.audience import SLACK
 from bot.deliveries import Deliveries, Sinks
+from bot.receivers import Receivers
 from bot.sandbox.slack.faults import DropReply, ErrorCode
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
@@ -23,7 +28,7 @@ from bot.sinks.slack import SlackSink
 from bot.sinks.slack_pace import SlackPace
 from bot.sinks.webhook import WebhookSink
 from storage.database import migrate, open_database
-from storage.records import DeliveryState, EventKind, NewCard, NewEvent, Target, TargetKind
+from storage.records import DeliveryState, EventKind, NewCard, NewEvent, State, Target, TargetKind
 from storage.store.store import make_store
 
 SECRET = "a secret of this test"
@@ -31,6 +36,7 @@ SECRET = "a secret of this test"
 
 class Outbox:
     def __init__(self, store, slack, hook: Receiver, sinks: Sinks, clock: Clock) -> None:
+        self.sinks = sinks
         self.store, self.slack, self.hook, self.clock = store, slack, hook, clock
         self.deliveries = Deliveries(store=store, sinks=sinks, clock=clock, rng=Random(1), retries=9)
 
@@ -46,6 +52,23 @@ class Outbox:
             targets=(SLACK, Target(kind=TargetKind.WEBHOOK, address=self.hook.url)),
         )
         return instance.id
+
+    async def goes_on(self) -> None:
+        """Its next event: it stopped."""
+        (leased,) = await self.store.instances.lease_due(1)
+        assert await self.store.instances.settle(
+            leased,
+            running(id=leased.instance.id, state=State.STOPPED),
+            event=NewEvent(kind=EventKind.STOPPED, at=self.clock.now),
+            targets=(Target(kind=TargetKind.WEBHOOK, address=self.hook.url),),
+            due_at=None,
+        )
+
+    def told(self) -> list[int]:
+        """The sequence numbers of what came to the webhook since it was last asked."""
+        came = [json.loads(each.body)["sequence"] for each in self.hook.received]
+        self.hook.received.clear()
+        return came
 
     async def run(self) -> None:
         await self.deliveries.deliver_once()
@@ -68,7 +91,15 @@ async def outbox(tmp_path):
     database = await open_database(url)
     slack = SlackServer(Workspace(clock=clock))
     await slack.start()
-    webhook = WebhookSink(secret=SECRET, timeout=timedelta(seconds=5), user_agent="test", clock=clock)
+    webhook = WebhookSink(
+        secret=SECRET,
+        trusted=None,
+        receivers=Receivers(["127.0.0.1"]),
+        timeout=timedelta(seconds=5),
+        user_agent="test",
+        clock=clock,
+    )
+    await webhook.start()
     async with aiohttp.ClientSession() as session, receiver() as hook:
         client = AsyncWebClient(
             token=slack.bot_token, base_url=slack.api_url, retry_handlers=[], session=session
@@ -147,3 +178,96 @@ async def test_a_dead_slack_does_not_delay_the_webhook(outbox):
     await outbox.run()
     assert len(outbox.hook.received) == 1
     assert await outbox.states() == {DeliveryState.DELIVERED, DeliveryState.PENDING}
+
+
+# a webhook's receiver in trouble
+
+
+@asynccontextmanager
+async def down(hook: Receiver) -> AsyncIterator[None]:
+    await hook.stop()
+    yield
+    await hook.start()
+
+
+def answering(status: int, **headers: str):
+    @asynccontextmanager
+    async def trouble(hook: Receiver) -> AsyncIterator[None]:
+        hook.status, hook.headers = status, {name.replace("_", "-"): value for name, value in headers.items()}
+        yield
+        hook.status, hook.headers = 200, {}
+
+    return trouble
+
+
+@asynccontextmanager
+async def hanging(hook: Receiver) -> AsyncIterator[None]:
+    over = asyncio.Event()
+
+    async def hang(request: web.Request) -> web.Response:
+        await over.wait()
+        return web.Response()
+
+    hook.answer = hang
+    yield
+    over.set()
+    hook.answer = None
+
+
+@asynccontextmanager
+async def dropping(hook: Receiver) -> AsyncIterator[None]:
+    async def drop(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 200 O")
+        request.transport.close()
+        return web.Response()
+
+    hook.answer = drop
+    yield
+    hook.answer = None
+
+
+TROUBLES = {
+    "down": down,
+    "500": answering(500),
+    "429": answering(429, Retry_After="240"),
+    "301": answering(301, Location="https://hooks.example/"),
+    "hanging": hanging,
+    "dropping": dropping,
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
+async def test_a_receiver_in_trouble_is_told_everything_later_in_order_and_once(outbox, monkeypatch, trouble):
+    monkeypatch.setattr(outbox.sinks.webhook, "_timeout", timedelta(seconds=0.3))
+    await outbox.happens()
+    await outbox.goes_on()
+    async with trouble(outbox.hook):
+        await outbox.run()
+        assert set(outbox.told()) <= {1}
+        outbox.clock.advance(6)  # the first pause, unless the receiver said when
+        await outbox.run()
+        tried_again = outbox.told()
+    assert outbox.hook.status == 200
+    assert tried_again == ([] if trouble in {TROUBLES["429"], down} else [1])
+    outbox.clock.advance(360)  # the second pause
+    await outbox.run()
+    assert outbox.told() == [1, 2]
+    assert await outbox.states() == {DeliveryState.DELIVERED}
+    outbox.clock.advance(24 * 3600)
+    await outbox.run()
+    assert outbox.told() == []
+
+
+async def test_a_receiver_that_wants_no_more_is_told_no_more(outbox):
+    await outbox.happens()
+    async with answering(410)(outbox.hook):
+        await outbox.run()
+    await outbox.goes_on()
+    await outbox.run()
+    outbox.clock.advance(24 * 3600)
+    await outbox.run()
+    assert outbox.told() == [1]
+    rows, _ = await outbox.store.deliveries.list_deliveries()
+    hooks = [row.state for row in rows if row.target.kind is TargetKind.WEBHOOK]
+    assert hooks == [DeliveryState.DEAD] * 2

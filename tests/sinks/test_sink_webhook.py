@@ -17,6 +17,7 @@ from sink_samples import a_delivery
 from standardwebhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
+from bot.receivers import Receivers
 from bot.sinks import webhook as webhook_module
 from bot.sinks.body import webhook_body
 from bot.sinks.signing import Signer
@@ -34,15 +35,23 @@ def clock():
 
 @pytest.fixture
 async def sink(clock):
-    it = a_sink(clock)
+    """Its receivers came with requests; `test_sink_guard.py` has the configured one."""
+    it = await a_sink(clock)
     yield it
     await it.aclose()
 
 
-def a_sink(clock, *, secret: str | None = WHSEC, timeout: float = 5) -> WebhookSink:
-    return WebhookSink(
-        secret=secret, timeout=timedelta(seconds=timeout), user_agent="novita-gpu-bot/0.1", clock=clock
+async def a_sink(clock, *, secret: str | None = WHSEC, within: float = 5) -> WebhookSink:
+    it = WebhookSink(
+        secret=secret,
+        trusted=None,
+        receivers=Receivers(["127.0.0.1"]),
+        timeout=timedelta(seconds=within),
+        user_agent="novita-gpu-bot/0.1",
+        clock=clock,
     )
+    await it.start()
+    return it
 
 
 async def send(sink, url):
@@ -50,7 +59,7 @@ async def send(sink, url):
 
 
 async def what_arrives(clock, secret):
-    sink = a_sink(clock, secret=secret)
+    sink = await a_sink(clock, secret=secret)
     async with receiver() as it:
         await send(sink, it.url)
     await sink.aclose()
@@ -130,7 +139,7 @@ async def test_a_redirect_to_nowhere_is_tried_later(sink, location):
 
 
 async def test_a_receiver_that_hangs_is_left_after_the_timeout(clock):
-    sink = a_sink(clock, timeout=0.2)
+    sink = await a_sink(clock, within=0.2)
     silent = asyncio.Event()
 
     async def hang(request):
@@ -144,7 +153,7 @@ async def test_a_receiver_that_hangs_is_left_after_the_timeout(clock):
 
 
 async def test_a_receiver_that_trickles_headers_cannot_outlast_the_timeout(clock):
-    sink = a_sink(clock, timeout=0.3)
+    sink = await a_sink(clock, within=0.3)
     over = asyncio.Event()
 
     async def trickle(reader, writer):
@@ -261,7 +270,7 @@ async def test_after_a_short_answer_the_connection_is_used_again(sink):
 
 
 async def test_silent_receivers_take_no_room_from_another(clock):
-    sink = a_sink(clock, timeout=20)
+    sink = await a_sink(clock, within=20)
     more_than_httpx_has_by_default = 101
     all_there, over = asyncio.Event(), asyncio.Event()
 

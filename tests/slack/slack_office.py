@@ -14,6 +14,7 @@ from fakes import FakeNovita
 from samples import running
 from scene import Scene, scene
 
+from bot.redelivery import Redelivery
 from bot.sandbox.slack.delivery import Ack, Delivery
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.people import App, User, cast_of_users
@@ -137,7 +138,7 @@ async def office(folder: Path, transport: Transport = "socket") -> AsyncIterator
         await s.catalog.warm()
         workspace = Workspace(clock=s.clock, seed=1, users=[*cast_of_users(App()), ADMIN])
         slack = await stack.enter_async_context(SlackServer(workspace))
-        side = SlackSide(access(slack, transport), s.operations, s.catalog, clock=s.clock)
+        side = SlackSide(access(slack, transport), s.operations, s.catalog, clock=s.clock, metrics=s.metrics)
         if transport == "http":
             slack.events_url = await served(side, s, stack)
         stack.push_async_callback(side.close)
@@ -173,6 +174,8 @@ async def served(side: SlackSide, s: Scene, stack: AsyncExitStack) -> str:
     api = build_api(
         s.operations,
         Health(version="1", started_at=s.clock()),
+        redelivery=Redelivery(s.store, wake=lambda: None),
+        catalog=s.catalog,
         clock=s.clock,
         inbound=Inbound(api_keys=(), request_size_limit=1_000_000),
         slack_handler=side.handle_http,

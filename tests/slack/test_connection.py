@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from clocks import Clock
 from loglines import logged
+from measured import tally
 from samples import seconds
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -17,6 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
+from bot.metrics import Metrics
 from bot.sandbox.slack.faults import HttpStatus
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.socketmode import Reason
@@ -48,7 +50,10 @@ class Line:
         self.clock = clock
         self.gate = asyncio.Event()
         self.gate.set()
-        self.supervisor = SocketModeSupervisor(self._app(), server.app_token, clock=clock)
+        self.metrics = Metrics()
+        self.supervisor = SocketModeSupervisor(
+            self._app(), server.app_token, clock=clock, metrics=self.metrics
+        )
 
     async def command(self) -> bool:
         return (await self.server.person("U0ADA").command("/gpu", channel="C0GPU")).ok
@@ -257,3 +262,21 @@ async def test_what_is_never_acknowledged_does_not_hold_up_the_end(line: Line):
     assert not await line.command()
     await line.supervisor.close(within=seconds(0.05))
     line.gate.set()
+
+
+async def test_the_connections_that_stand_are_counted(line: Line):
+    assert line.supervisor.connections == 0
+    await line.supervisor.start(within=SOON)
+    await line.connected()
+    assert line.supervisor.connections == 2
+    await line.cut()
+    await line.watched(line.is_down)
+    assert line.supervisor.connections == 0
+
+
+async def test_the_time_to_each_acknowledgement_is_measured(line: Line):
+    await line.supervisor.start(within=SOON)
+    await line.connected()
+    assert await line.command()
+    assert await line.command()
+    await eventually(lambda: tally(line.metrics, "slack_ack_duration_seconds") == {("socket",): 2})

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from measured import tally
 from samples import seconds
 from slack_office import CREATE, GPU, Office, office
 from structlog.testing import capture_logs
@@ -115,3 +116,11 @@ async def test_a_signed_command_is_answered_as_json(o: Office):
     answer = await post(o, body, content_type="application/x-www-form-urlencoded", **signed(o, body))
     assert answer.headers["content-type"].startswith("application/json")
     assert "Creating *my-train*" in json.loads(answer.text)["text"]
+
+
+async def test_the_time_to_an_acknowledgement_is_measured_of_what_slack_sent(o: Office):
+    assert (await o.ada.command("/gpu", channel=GPU)).ok
+    o.slack.http.forges = True
+    await o.ada.command("/gpu", channel=GPU)
+    assert tally(o.scene.metrics, "slack_ack_duration_seconds") == {("http",): 1}
+    assert o.side.connections() is None

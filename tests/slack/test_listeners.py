@@ -156,12 +156,11 @@ async def test_where_nothing_comes_near_no_command_is_offered(o: Office):
     assert await o.instances() == []
 
 
-async def test_an_address_of_ones_own_is_not_told_yet(o: Office):
-    for line in (CREATE, "/gpu create", "/gpu create 4090 my-train"):
-        told = await o.types(f"{line} --webhook https://example.com/hook")
-        assert "not available yet" in told
-        assert f"Try: `{line}`" in told
-    assert (o.ada.view, await o.instances()) == (None, [])
+async def test_an_address_of_ones_own_is_kept_with_the_request_and_shown_to_nobody(o: Office):
+    told = await o.types(f"{CREATE} --webhook https://hooks.example.com/s3cret")
+    (i,) = await o.instances()
+    assert i.request.webhook_url == "https://hooks.example.com/s3cret"
+    assert "s3cret" not in told + str(await o.card(i))
 
 
 async def test_only_the_requester_and_admins_may_act(o: Office):

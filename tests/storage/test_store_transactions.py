@@ -155,6 +155,43 @@ async def test_what_waits_for_the_writer_is_committed_together(sqlite: Database)
     assert await names(sqlite) == ["a", *(f"b{n}" for n in range(5))]
 
 
+async def test_what_somebody_waits_for_goes_first_and_the_rest_gets_on_all_the_same(sqlite: Database) -> None:
+    gate = Gate()
+    writing = asyncio.create_task(sqlite.write(gate.hold("held")))
+    await gate.wait()
+    done: list[str] = []
+
+    def noted(name: str) -> Callable[[Connection], None]:
+        return lambda _: done.append(name)
+
+    others = [asyncio.create_task(sqlite.write(noted(f"other {n}"))) for n in range(20)]
+    await settle_down()
+    urgent = [asyncio.create_task(sqlite.write(noted(f"urgent {n}"), urgent=True)) for n in range(20)]
+    await settle_down()
+    gate.open.set()
+    await asyncio.gather(writing, *others, *urgent)
+    first, second = done[:16], done[16:24]
+    assert first == [*(f"urgent {n}" for n in range(14)), "other 0", "other 1"]
+    assert second == [*(f"urgent {n}" for n in range(14, 20)), "other 2", "other 3"]
+    assert len(done) == 40
+
+
+async def test_a_commit_is_a_new_generation_before_its_caller_knows_of_it(sqlite: Database) -> None:
+    before = sqlite.generation
+    await sqlite.write(put("a"))
+    after = sqlite.generation
+    await sqlite.write(lambda connection: connection.scalar(text("SELECT 1")))
+    await names(sqlite)
+    assert (after != before, sqlite.generation) == (True, after)
+
+
+async def test_where_others_may_commit_there_is_no_generation(postgres_url: str) -> None:
+    database = await open_database(postgres_url)
+    await database.write(put("a"))
+    assert database.generation is None
+    await database.close()
+
+
 async def test_one_that_fails_undoes_only_itself(sqlite: Database) -> None:
     gate = Gate()
     first = asyncio.create_task(sqlite.write(gate.hold("a")))

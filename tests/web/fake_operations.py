@@ -8,10 +8,14 @@ from itertools import count
 
 from samples import creating
 
-from bot.asking import Actor, Asked, Defaults, Origin
-from bot.errors import InstanceNotFound
-from storage.cloud import BillingMode
-from storage.records import CreateRequest, Instance, State
+from bot.asking import Acted, Actor, Asked, Defaults, Origin
+from bot.errors import DeliveryNotFound, InstanceNotFound
+from bot.redelivery import Tried
+from bot.wishes import grant
+from storage.cloud import BillingMode, Product, Secrets
+from storage.records import CreateRequest, Instance, State, Wish
+from storage.store.deliveries import Wanted
+from storage.store.targets import TargetStatistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,8 @@ class FakeOperations:
         self.instances = list(instances)
         self.creations: list[Creation] = []
         self.readers: list[Actor] = []
+        self.origins: list[Origin] = []
+        self.secrets = Secrets(ssh_password="ssh-pa55", jupyter_url="https://j.example/?token=t0ken")
         self.failure: Exception | None = None
         self._numbers = count(1)
 
@@ -73,6 +79,17 @@ class FakeOperations:
         found = sorted((i for i in mine if i.state in wanted), key=_age, reverse=True)
         return tuple(found[offset : offset + limit]), len(found)
 
+    async def act(self, verb: Wish, ref: str | None, actor: Actor, origin: Origin) -> Acted:
+        i = await self.get(ref, actor)
+        after, event = grant(i, verb, actor.user_id, i.updated_at)
+        self.instances[self.instances.index(i)] = after
+        self.origins.append(origin)
+        return Acted(instance=after, nothing_to_do=event is None)
+
+    async def look_inside(self, ref: str, actor: Actor) -> tuple[Instance, Secrets]:
+        i = await self.get(ref, actor)
+        return i, self.secrets if i.state is State.RUNNING else Secrets()
+
     def _filled(self, asked: Asked) -> CreateRequest:
         return CreateRequest(
             name=asked.name or "generated",
@@ -90,6 +107,46 @@ class FakeOperations:
     def _maybe_fail(self) -> None:
         if self.failure is not None:
             raise self.failure
+
+
+class FakeRedelivery:
+    """`failure` is raised in place of the next answers, until it is taken away."""
+
+    def __init__(self, *tried: Tried, statistics: tuple[TargetStatistics, ...] = ()) -> None:
+        self.tried = list(tried)
+        self.asked: list[Wanted] = []
+        self.replayed_since: list[datetime] = []
+        self._statistics = statistics
+
+    async def list_deliveries(
+        self, wanted: Wanted, *, limit: int, offset: int
+    ) -> tuple[tuple[Tried, ...], int]:
+        self.asked.append(wanted)
+        return tuple(self.tried[offset : offset + limit]), len(self.tried)
+
+    async def replay(self, delivery_id: str) -> Tried:
+        for each in self.tried:
+            if each.delivery.id == delivery_id:
+                return each
+        raise DeliveryNotFound(f"There is no delivery {delivery_id}.")
+
+    async def replay_dead(self, since: datetime) -> int:
+        self.replayed_since.append(since)
+        return len(self.tried)
+
+    async def statistics(self) -> tuple[TargetStatistics, ...]:
+        return self._statistics
+
+
+class FakeShop:
+    def __init__(self, *products: Product, failure: Exception | None = None) -> None:
+        self._products = products
+        self._failure = failure
+
+    async def on_sale(self, billing_mode: BillingMode) -> tuple[Product, ...]:
+        if self._failure is not None:
+            raise self._failure
+        return tuple(p for p in self._products if p.billing_mode is billing_mode)
 
 
 def _age(i: Instance) -> datetime:

@@ -6,7 +6,8 @@ import httpx
 import pytest
 from fake_operations import FakeOperations
 
-from bot.asking import PROGRAM, Asked, Origin
+from bot.asking import PROGRAM, Asked
+from bot.errors import KeyReused
 from storage.cloud import BillingMode
 
 FULL = {
@@ -51,9 +52,10 @@ async def test_every_documented_field_is_passed_on_as_asked_by_a_program(build):
         regions=("US-CA-06",),
         regions_only=False,
         disk_gb=80,
+        webhook_url="https://example.com/hook",
     )
     assert creation.actor is PROGRAM
-    assert creation.origin == Origin(key=None, channel="C0REST")
+    assert (creation.origin.key, creation.origin.channel) == (None, "C0REST")
     assert creation.unique_name is False
 
 
@@ -68,7 +70,7 @@ async def test_what_is_left_out_or_null_is_left_to_the_defaults(rest):
 async def test_without_a_channel_notices_go_nowhere(rest):
     await rest.create()
 
-    assert rest.operations.creations[0].origin == Origin(key=None, channel=None)
+    assert rest.operations.creations[0].origin.channel is None
 
 
 async def test_unknown_fields_are_ignored(rest):
@@ -188,8 +190,36 @@ async def test_a_refusal_does_not_repeat_what_was_sent(rest):
     assert "hunter2" not in answer.text
 
 
-async def test_a_webhook_url_is_accepted_but_not_told_yet(rest):
-    answer = await rest.create(webhookUrl="https://example.com/hook")
+async def test_the_callers_own_name_for_it_is_kept(rest):
+    await rest.create({"X-Correlation-ID": "build-17"})
 
-    assert answer.status_code == 201
-    assert rest.operations.creations[0].asked.webhook_url is None
+    assert rest.operations.creations[0].origin.correlation_id == "build-17"
+
+
+async def test_a_key_goes_with_what_was_understood_of_the_request(rest):
+    async def sent(key="k", **changes):
+        await rest.create({"Idempotency-Key": key, "X-Correlation-ID": "c"}, **changes)
+        return rest.operations.creations[-1].origin
+
+    first = await sent()
+    assert first.key == "rest:k"
+    assert await sent(unknown="field") == first
+    assert (await sent(gpuNum=2)).fingerprint != first.fingerprint
+    assert (await sent(key="other")).key == "rest:other"
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b", "ü"])
+async def test_a_key_that_is_none_is_refused(rest, key):
+    answer = await rest.create({"Idempotency-Key": key.encode()})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"] == "Idempotency-Key"
+    assert rest.operations.creations == []
+
+
+async def test_a_key_that_came_with_another_request_is_422(rest):
+    rest.operations.failure = KeyReused()
+
+    answer = await rest.create()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")

@@ -112,6 +112,6 @@ async def test_an_answer_without_any_header_gets_ours():
     async def send(message):
         sent.append(message)
 
-    await Framing(app)({"type": "http", "headers": []}, None, send)
+    await Framing(app)({"type": "http", "method": "GET", "headers": []}, None, send)
 
     assert (b"x-content-type-options", b"nosniff") in sent[0]["headers"]

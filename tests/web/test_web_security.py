@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -11,7 +12,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bot.web import security
-from bot.web.security import OPEN, Gate
+from bot.web.security import OPEN, Gate, Inbound
+from bot.web.server import WebServer
 
 KEYS = (SecretStr("first-key"), SecretStr("second-key"))
 
@@ -178,9 +180,11 @@ async def test_every_other_address_needs_a_key(build):
     rest = await build(api_keys=KEYS)
     closed = _paths(rest.app) - OPEN
 
-    assert closed == {"/api/instances", "/api/instances/{id}"}
+    assert {"/api/instances", "/api/instances/{id}", "/api/deliveries"} <= closed
     for path in [*closed, "/nothing", "//health", "/health/", "/HEALTH", "/docs/oauth2-redirect"]:
         for method in ("GET", "POST", "DELETE", "OPTIONS", "HEAD"):
+            # Failures are limited too.
+            rest.now += timedelta(minutes=1)
             assert (await rest.http.request(method, path)).status_code == 401, (method, path)
 
 
@@ -204,7 +208,8 @@ async def test_what_is_not_http_passes_untouched():
     async def app(scope, receive, send):
         passed.append(scope)
 
-    await Gate(app, api_keys=KEYS, exposed=True, clock=lambda: NOW)({"type": "lifespan"}, None, None)
+    inbound = Inbound(api_keys=KEYS, request_size_limit=1)
+    await Gate(app, inbound=inbound, exposed=True, clock=lambda: NOW)({"type": "lifespan"}, None, None)
 
     assert passed == [{"type": "lifespan"}]
 
@@ -242,3 +247,148 @@ async def test_a_named_origin_may_call_with_a_key(build):
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "https://app.example.com"
     assert "access-control-allow-origin" not in foreign.headers
+
+
+FOREIGN = {"Origin": "https://evil.example.com"}
+SOUND = {"name": "a", "productName": "b", "templateId": "c"}
+
+
+@pytest.mark.parametrize("inbound", [{}, {"api_keys": "none"}])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example.com", "null", "http://localhost:8080", "http://localhost:3000", ""]
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/api/instances"), ("DELETE", "/api/instances/a")])
+async def test_where_no_key_is_needed_a_foreign_page_changes_nothing(build, inbound, origin, method, path):
+    rest = await build(**inbound)
+
+    answer = await rest.http.request(method, path, headers={"Origin": origin})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+    assert "CORS_ORIGIN" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("named", [("https://evil.example.com",), ("*",)])
+async def test_a_page_that_was_named_may_change_things(build, named):
+    rest = await build(cors_origin=named)
+
+    assert (await rest.http.post("/api/instances", json=SOUND, headers=FOREIGN)).status_code == 201
+
+
+async def test_of_two_origins_both_must_be_named(build):
+    rest = await build(cors_origin=("https://app.example.com",))
+    origins = [("Origin", "https://app.example.com"), *FOREIGN.items()]
+
+    assert (await rest.http.post("/api/instances", json=SOUND, headers=origins)).status_code == 403
+
+
+async def test_a_key_is_enough_wherever_the_page_comes_from(build):
+    rest = await build(api_keys=KEYS)
+    headers = {**FOREIGN, "X-API-Key": "first-key"}
+
+    assert (await rest.http.post("/api/instances", json=SOUND, headers=headers)).status_code == 201
+
+
+@pytest.mark.parametrize("header", ["Via", "X-Real-IP", "X-Forwarded"])
+async def test_without_keys_whatever_a_proxy_leaves_behind_is_enough(build, header):
+    assert "Set API_KEYS" in await _refused(await build(), headers={header: "1.1 proxy"})
+
+
+async def test_what_a_header_says_about_the_caller_lets_nobody_in(build):
+    rest = await build(caller=("203.0.113.9", 1))
+    for header in (
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "Forwarded",
+        "X-Client-IP",
+        "True-Client-IP",
+        "CF-Connecting-IP",
+    ):
+        await _refused(rest, headers={header: "127.0.0.1"})
+
+
+@pytest.mark.parametrize("path", ["/health", "/nothing", "/api/instances"])
+async def test_a_websocket_is_closed_before_anything_sees_it(build, path):
+    rest = await build(api_keys="none")
+    scope = {"type": "websocket", "path": path, "headers": [], "client": ("127.0.0.1", 1)}
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await rest.app(scope, None, send)
+
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+AROUND = [
+    "/api/instances",
+    "//api/instances",
+    "/%61pi/instances",
+    "/api%2Finstances",
+    "/health/../api/instances",
+    "/health/%2e%2e/api/instances",
+    "/health%2F..%2Fapi/instances",
+    "/health;/../api/instances",
+    "/health%00",
+    "/health%3F",
+    "/health%23/api/instances",
+    "/docs/../api/instances",
+    "/./health",
+    "/health/",
+    "/Health",
+    "http://localhost/health",
+    "http://localhost/api/instances",
+    "*",
+    "/api/instances?x=/health",
+    "/api/instances#/health",
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "TRACE"])
+async def test_no_spelling_of_an_address_gets_around_the_key(serving, method):
+    answers = {target: await serving(method, target) for target in AROUND}
+
+    assert set(answers.values()) <= {400, 401}, answers
+
+
+async def test_probes_are_found_by_every_spelling_of_their_own_address(serving):
+    for method in ("GET", "HEAD"):
+        for target in ("/health", "/%68ealth", "/health?a=/api", "/health?"):
+            assert await serving(method, target) == 200
+
+
+async def test_an_upgrade_to_a_websocket_is_no_way_in(serving):
+    upgrade = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n"
+    )
+
+    assert await serving("GET", "/api/instances", upgrade) == 401
+
+
+async def test_a_second_request_in_a_body_is_no_way_in(serving):
+    smuggled = "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n"
+
+    assert await serving("POST", "/health", smuggled) in {400, 405}
+
+
+@pytest.fixture
+async def serving(build):
+    """Sends a request line as it is, through uvicorn, without a key; gives the status code."""
+    rest = await build(api_keys=KEYS)
+    server = WebServer(rest.app, "127.0.0.1", 0)
+    await server.start()
+
+    async def ask(method, target, headers=""):
+        # Failures are limited too.
+        rest.now += timedelta(minutes=1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        request = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+        writer.write(request.encode())
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return int(answer.split(b" ", 2)[1])
+
+    yield ask
+    await server.stop(timedelta(seconds=5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -11,6 +12,7 @@ from samples import NOW
 from bot.asking import Defaults
 from bot.catalog import Catalog
 from bot.operations import Operations
+from bot.redelivery import Redelivery
 from bot.web.api import build_api
 from bot.web.health import Health
 from bot.web.security import Inbound
@@ -44,9 +46,11 @@ async def http(tmp_path):
         return NOW + timedelta(seconds=next(moments))
 
     hour = timedelta(hours=1)
+    store = make_store(database, clock)
+    catalog = Catalog(_Unasked(), clock=clock, product_ttl=hour, template_ttl=hour)
     operations = Operations(
-        store=make_store(database, clock),
-        catalog=Catalog(_Unasked(), clock=clock, product_ttl=hour, template_ttl=hour),
+        store=store,
+        catalog=catalog,
         novita=_Away(),
         clock=clock,
         defaults=Defaults(
@@ -56,7 +60,14 @@ async def http(tmp_path):
         wake=lambda: None,
     )
     health = Health(version="1", started_at=NOW)
-    app = build_api(operations, health, clock=clock, inbound=Inbound(api_keys=(), request_size_limit=1_000))
+    app = build_api(
+        operations,
+        health,
+        redelivery=Redelivery(store, wake=lambda: None),
+        catalog=catalog,
+        clock=clock,
+        inbound=Inbound(api_keys=(), request_size_limit=1_000),
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://localhost"
     ) as client:
@@ -113,3 +124,40 @@ async def test_what_is_not_there_is_404(http):
     answer = await http.get("/api/instances/my-trian")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "INSTANCE_NOT_FOUND")
+
+
+async def test_a_key_makes_one_instance_and_gives_one_answer(http):
+    body = {"name": "my-train", "productName": "4090", "templateId": 1}
+    key = {"Idempotency-Key": "order-1"}
+
+    answers = await asyncio.gather(*(http.post("/api/instances", json=body, headers=key) for _ in range(8)))
+    await http.delete("/api/instances/my-train")
+    again = await http.post("/api/instances", json=body, headers=key)
+    other = await http.post("/api/instances", json=body | {"gpuNum": 2}, headers=key)
+
+    assert {answer.status_code for answer in (*answers, again)} == {201}
+    assert len({answer.text for answer in (*answers, again)}) == 1
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert (await http.get("/api/instances?status=creating,deleting,deleted")).json()["total"] == 1
+
+
+async def test_a_repeated_change_gives_the_first_answer(http):
+    made = await _create(http)
+    key = {"Idempotency-Key": "bye"}
+
+    first = await http.delete(f"/api/instances/{made}", headers=key)
+    again = await http.delete(f"/api/instances/{made}", headers=key)
+    other = await http.post(f"/api/instances/{made}/stop", headers=key)
+
+    assert (first.status_code, again.text) == (202, first.text)
+    assert other.status_code == 422
+
+
+async def test_what_was_never_delivered_anywhere_is_an_empty_list(http):
+    await _create(http)
+
+    assert (await http.get("/api/deliveries")).json()["deliveries"] == []
+    assert (await http.get("/api/deliveries/statistics")).json() == {"targets": []}
+    assert (await http.post("/api/deliveries/nothing/replay")).status_code == 404
+    since = {"since": "2026-11-23T13:00:00Z"}
+    assert (await http.post("/api/deliveries/replay", json=since)).json() == {"replayed": 0}
