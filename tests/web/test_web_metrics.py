@@ -173,7 +173,7 @@ async def test_without_its_database_the_rest_is_told_and_the_log_says_so_once(bu
         first, second = await _scrape(rest), await _scrape(rest)
     assert not any(name == "gpu_bot_instances" for name, _ in first)
     assert any(name == "gpu_bot_rest_requests_total" for name, _ in second)
-    assert [(line["event"], line["why"]) for line in logs] == [("census_failing", "OSError")]
+    assert [(line["event"], line["why"]) for line in logs] == [("census.failing", "OSError")]
 
     broken = False
     assert ("gpu_bot_spend_usd_per_hour", frozenset()) in await _scrape(rest)
