@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import ssl
+import sys
 from collections.abc import Generator
 from functools import cache
 
@@ -30,6 +31,16 @@ gc.set_threshold(50_000, 20, 50)
 
 # Each client of a test would read all authorities of the world anew, to talk to this machine.
 ssl.create_default_context = cache(ssl.create_default_context)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Generator[None]:
+    """Logging is one for the whole process, and what configures it is tested here too."""
+    before, hook = structlog.get_config(), sys.excepthook
+    yield
+    structlog.configure(**before)
+    sys.excepthook = hook
+
 
 ALLOWED_SKIPS: dict[str, str] = {}
 """Beginning of a skip's reason -> why a machine that runs everything cannot run that test."""

@@ -73,15 +73,12 @@ def restored() -> Iterator[None]:
     """Logging is one for the whole process."""
     root = logging.getLogger()
     before = (root.handlers, root.level, logging.raiseExceptions)
-    hook, configured = sys.excepthook, structlog.get_config()
     yield
-    sys.excepthook = hook
     logging.captureWarnings(capture=False)
     root.handlers, root.level, logging.raiseExceptions = before
     for name in ("bot", "storage"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.contextvars.clear_contextvars()
-    structlog.configure(**configured)
 
 
 @pytest.fixture(params=["json", "console"])
