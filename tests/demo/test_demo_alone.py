@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from demo_service import in_order, play
-from test_demo_run import MAIN_JOB, WEBHOOKS
+from test_demo_run import ANSWERED, MAIN_JOB, WEBHOOKS
 
 CANARY = "CANARY"
 REAL = {
@@ -49,6 +49,7 @@ def test_it_plays_the_main_job_on_loopback_whatever_the_environment_says(tmp_pat
     run = play(None, program=stranger, folder=folder, more=REAL)
     assert (run.returncode, run.stderr) == (0, "")
     in_order(run.stdout, *MAIN_JOB)
+    in_order(run.stdout, *ANSWERED)
     in_order(run.stdout, *WEBHOOKS)
     assert CANARY not in run.stdout
     assert "canary" not in run.stdout.lower()

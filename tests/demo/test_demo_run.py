@@ -17,10 +17,11 @@ import httpx
 import pytest
 from demo_service import QUICK, SECONDS, command, environment, in_order, play
 
+CREATE = "/gpu create 4090 my-train --template pytorch-jupyter"
+ANSWERED = (CREATE, "only ada sees this", "Creating my-train: 4090")
+"""The answer and the card come by different ways, now this one first, now that."""
 MAIN_JOB = (
-    "/gpu create 4090 my-train --template pytorch-jupyter",
-    "only ada sees this",
-    "Creating my-train",
+    CREATE,
     "│ ⏳ Creating  my-train",
     "[ Status ]  [ Delete ]",
     "🔄 Starting  my-train",
@@ -55,6 +56,7 @@ def test_with_nobody_there_it_plays_the_main_job_and_ends(tmp_path: Path) -> Non
     run = play(None, folder=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
     in_order(run.stdout, "gpu-bot demo:", "curl http://127.0.0.1:", "Nobody is here to type", *MAIN_JOB)
+    in_order(run.stdout, *ANSWERED)
     in_order(run.stdout, *WEBHOOKS)
     assert "\x1b" not in run.stdout
     assert list(tmp_path.iterdir()) == []
