@@ -13,7 +13,7 @@ CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 # Wrong decisions here cost money, lose a notice or let a stranger in: no branch of these goes untested.
-WHOLLY_COVERED := bot/lifecycle.py,bot/transitions.py,bot/outcomes.py,bot/wishes.py,bot/reconciler.py,bot/poller.py,bot/deliveries.py,bot/settlements.py,bot/jobs.py,bot/receivers.py,bot/sinks/guard.py,bot/web/security.py,bot/web/rates.py,bot/web/quotas.py,bot/web/limiter.py
+WHOLLY_COVERED := bot/lifecycle.py,bot/transitions.py,bot/outcomes.py,bot/wishes.py,bot/reconciler.py,bot/poller.py,bot/deliveries.py,bot/settlements.py,bot/jobs.py,bot/receivers.py,bot/sinks/guard.py,bot/web/security.py,bot/web/rates.py,bot/web/quotas.py,bot/web/limiter.py,bot/web/remembered.py,storage/store/keys.py
 
 # The same order of sets in all workers: they refuse to run what they do not name alike. Bytecode is kept: rewriting the
 # asserts anew takes as long as a tenth of the tests.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 from rapidfuzz import fuzz, process
@@ -60,11 +61,13 @@ def match_template(typed: str, templates: Sequence[Template]) -> Template:
     raise TemplateNotFound(f"Novita has no template {typed}.{meant}", nearest=nearest)
 
 
+@lru_cache(maxsize=1_024)
 def region_code(name: str) -> str:
     """`US-CA-06 (California)` and `us-ca-06` alike give `us-ca-06`: Novita names regions both ways."""
     return name.strip().split(" ", 1)[0].split("(", 1)[0].casefold()
 
 
+@lru_cache(maxsize=4_096)
 def squeezed(text: str) -> str:
     return re.sub(r"[\W_]+", "", text.casefold())
 

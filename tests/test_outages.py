@@ -35,7 +35,7 @@ class Disk:
         self.trouble: Exception | None = None
         self.closed = False
 
-    async def read(self, work: Any) -> Any:
+    async def read(self, work: Any, *, urgent: bool = False) -> Any:
         if self.trouble is not None:
             raise self.trouble
         return work(None)

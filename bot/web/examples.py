@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.web.figures import EXAMPLE
-
 _ID = "7k2mq9x4c8vd3hwz"
 _NAME = "my-training"
 _NOVITA_ID = "a1b2c3d4e5f60718"
@@ -122,7 +120,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "ReplayIn": {"since": "2026-11-23T00:00:00Z"},
     "ReplayedOut": {"replayed": 3},
-    "FiguresOut": EXAMPLE,
+    "FiguresOut": {
+        "requests": {"total": 1290, "successful": 1276, "failed": 14, "averageResponseTime": 2.41},
+        "instances": {"total": 5, "creating": 1, "running": 3, "failed": 1},
+        "jobs": {"pending": 1, "processing": 1, "completed": 342, "failed": 0},
+        "cache": {"hits": 57, "misses": 3, "hitRate": 0.95},
+        "system": {"uptime": 86400.5, "memoryUsage": {"used": 118.4, "total": 2048.0, "percentage": 5.8}},
+    },
     "HealthOut": {
         "status": "healthy",
         "timestamp": _AT,

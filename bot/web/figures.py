@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-
-EXAMPLE: dict[str, JsonValue] = {
-    "requests": {"total": 1290, "successful": 1276, "failed": 14, "averageResponseTime": 2.41},
-    "instances": {"total": 5, "creating": 1, "running": 3, "failed": 1},
-    "jobs": {"pending": 1, "processing": 1, "completed": 342, "failed": 0},
-    "cache": {"hits": 57, "misses": 3, "hitRate": 0.95},
-    "system": {"uptime": 86400.5, "memoryUsage": {"used": 118.4, "total": 2048.0, "percentage": 5.8}},
-}
 
 
 class _Figures(BaseModel):
@@ -66,8 +58,6 @@ class SystemFigures(_Figures):
 
 class FiguresOut(_Figures):
     """Every one is a number, always."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     requests: RequestFigures
     instances: InstanceFigures

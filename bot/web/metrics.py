@@ -109,7 +109,7 @@ class MetricRoutes:
             census = error
         counted = isinstance(census, Census)
         if self._counted and not counted:
-            log.warning("census_failing", why=type(census).__name__)
+            log.warning("census.failing", why=type(census).__name__)
         self._counted = counted
         return census if isinstance(census, Census) else None
 

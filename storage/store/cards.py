@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from storage.records import Card, Instance
 from storage.store.cardrows import RESTING
 from storage.store.rows import COLUMNS, read_instance
-from storage.store.transaction import FREED, Ledger, Transaction, claim, is_due, renew
+from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
 from storage.tables import cards, instances
 
 CARD_FIELDS = tuple(column.name for column in fields(Card))
@@ -85,16 +85,19 @@ class Cards:
         return await self._ledger.write(lambda transaction: _release(transaction, leased, {"ts": None}))
 
 
+_CLAIM = claiming(
+    cards,
+    select(cards.c.instance_id)
+    .join_from(cards, instances, cards.c.instance_id == instances.c.id)
+    .where(is_due(cards, NOW))
+    .order_by(*_URGENCY)
+    .limit(MOST)
+    .with_for_update(skip_locked=True, of=cards),
+)
+
+
 def _lease_due(transaction: Transaction, limit: int, lease: timedelta) -> tuple[LeasedCard, ...]:
-    due = (
-        select(cards.c.instance_id)
-        .join_from(cards, instances, cards.c.instance_id == instances.c.id)
-        .where(is_due(cards, transaction.now))
-        .order_by(*_URGENCY)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=cards)
-    )
-    tokens = claim(transaction, cards, due, lease)
+    tokens = claim(transaction, _CLAIM, limit, lease)
     if not tokens:
         return ()
     rows = transaction.connection.execute(

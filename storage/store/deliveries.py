@@ -15,7 +15,7 @@ from storage.store.attemptrows import read_attempts, write_attempt
 from storage.store.cards import CARD_COLUMNS, read_card
 from storage.store.deliveryrows import COLUMNS, read_delivery, select_deliveries, select_ready
 from storage.store.targets import Telling, clear_failing, disable, is_disabled, note_failing
-from storage.store.transaction import FREED, Ledger, Transaction, claim, is_held, renew
+from storage.store.transaction import FREED, Ledger, Transaction, claim, claiming, is_held, renew
 from storage.tables import cards, deliveries, targets
 
 PER_TARGET = 4
@@ -165,11 +165,11 @@ class Deliveries:
     def _lease_due(self, transaction: Transaction, limit: int) -> tuple[LeasedDelivery, ...]:
         if transaction.connection.dialect.name == "postgresql":
             transaction.connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
-        ready = select_ready(transaction.now, limit=limit, per_target=self._per_target)
-        tokens = claim(transaction, deliveries, ready.with_for_update(skip_locked=True), self._ledger.lease)
+        tokens = claim(transaction, _CLAIM, limit, self._ledger.lease, per_target=self._per_target)
         return _read_leased(transaction, tokens) if tokens else ()
 
 
+_CLAIM = claiming(deliveries, select_ready().with_for_update(skip_locked=True))
 _DEAD = {"state": DeliveryState.DEAD, "due_at": None}
 _NEWEST = (deliveries.c.created_at.desc(), deliveries.c.sequence.desc(), deliveries.c.id)
 _pending = deliveries.c.state == DeliveryState.PENDING

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, and_, bindparam, exists, func, or_, select
 
 from storage.records import Delivery, DeliveryState, Event, Target, TargetKind
-from storage.store.transaction import is_due, is_held
+from storage.store.transaction import MOST, NOW, Time, is_due, is_held
 from storage.tables import cards, deliveries, events
 
 HOLDS_BACK = 3
 """Failed attempts after which an event no longer holds back later ones."""
+
+PER_TARGET = bindparam("per_target", type_=Integer())
 
 COLUMNS = (
     *(deliveries.c[name] for name in ("id", "target_kind", "target_address", "state", "attempts", "due_at")),
@@ -52,9 +53,9 @@ def read_delivery(row: Row[Any]) -> Delivery:
     )
 
 
-def select_ready(now: datetime, *, limit: int, per_target: int) -> Select[tuple[str]]:
+def select_ready() -> Select[tuple[str]]:
     """Keys of those that may go out, longest due first: in order for each instance and target, and no more
-    at once for any target than `per_target`."""
+    at once for any target than PER_TARGET. By the parameters NOW and MOST."""
     order = (deliveries.c.due_at, deliveries.c.sequence, deliveries.c.id)
     target = (deliveries.c.target_kind, deliveries.c.target_address)
     ready = (
@@ -63,17 +64,17 @@ def select_ready(now: datetime, *, limit: int, per_target: int) -> Select[tuple[
             *target,
             func.row_number().over(partition_by=target, order_by=order).label("place"),
         )
-        .where(is_due(deliveries, now), ~_waits_for_another(now), ~_waits_for_card())
+        .where(is_due(deliveries, NOW), ~_waits_for_another(NOW), ~_waits_for_card())
         .subquery("ready")
     )
-    busy = _in_flight(now)
-    free = per_target - func.coalesce(busy.c.count, 0)
+    busy = _in_flight(NOW)
+    free = PER_TARGET - func.coalesce(busy.c.count, 0)
     same = and_(busy.c.target_kind == ready.c.target_kind, busy.c.target_address == ready.c.target_address)
     first = select(ready.c.id).join_from(ready, busy, same, isouter=True).where(ready.c.place <= free)
-    return select(deliveries.c.id).where(deliveries.c.id.in_(first)).order_by(*order).limit(limit)
+    return select(deliveries.c.id).where(deliveries.c.id.in_(first)).order_by(*order).limit(MOST)
 
 
-def _waits_for_another(now: datetime) -> ColumnElement[bool]:
+def _waits_for_another(now: Time) -> ColumnElement[bool]:
     """Of the same instance and target: one in flight, or an earlier one that goes first."""
     goes_first = and_(
         _other.c.sequence < deliveries.c.sequence,
@@ -97,7 +98,7 @@ def _waits_for_card() -> ColumnElement[bool]:
     return and_(deliveries.c.target_kind == TargetKind.NOTICE, unposted)
 
 
-def _in_flight(now: datetime) -> Any:
+def _in_flight(now: Time) -> Any:
     return (
         select(deliveries.c.target_kind, deliveries.c.target_address, func.count().label("count"))
         .where(is_held(deliveries, now))

@@ -45,6 +45,9 @@ _BOOKKEEPING = frozenset({"version", "sequence", "acted_at", "updated_at"})
 _NOT_TAKEN = _BOOKKEEPING | {"id"}
 _UPDATE = update(instances).where(instances.c.id == bindparam("row_id"))
 _INSERT = insert(instances)
+# Built once: making a statement of so many columns, and finding its text again, takes longer than running it.
+_LOCKED = select(*COLUMNS).where(instances.c.id == bindparam("row_id")).with_for_update(key_share=True)
+_HELD = _LOCKED.where(instances.c.lease_token == bindparam("token"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,12 @@ def read_instance(row: Row[Any]) -> Instance:
     return Instance(**dict(zip(FIELDS, row, strict=False)))
 
 
-def lock_instance(connection: Connection, *conditions: ColumnElement[bool]) -> Instance | None:
-    """Nobody else changes it before this transaction ends."""
-    row = connection.execute(select_instances(*conditions).with_for_update(key_share=True)).first()
+def lock_instance(connection: Connection, instance_id: str, *, token: str | None = None) -> Instance | None:
+    """Nobody else changes it before this transaction ends. None: it is not there, or not under this lease."""
+    if token is None:
+        row = connection.execute(_LOCKED, {"row_id": instance_id}).first()
+    else:
+        row = connection.execute(_HELD, {"row_id": instance_id, "token": token}).first()
     return None if row is None else read_instance(row)
 
 
@@ -95,7 +101,8 @@ def write_change(transaction: Transaction, before: Instance, change: Change) -> 
     transaction.connection.execute(_UPDATE, columns | dict(change.lease) | {"row_id": before.id})
     if change.event is not None:
         write_event(transaction, after, change.event, change.targets)
-    if any(getattr(before, name) != getattr(after, name) for name in VISIBLE & change.values.keys()):
+    shown = VISIBLE & change.values.keys() if after.channel is not None else ()
+    if any(getattr(before, name) != getattr(after, name) for name in shown):
         bump_card(transaction, after)
     if after.state in FINISHED and before.state not in FINISHED:
         _give_up_attempt(transaction, after)

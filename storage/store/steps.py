@@ -20,7 +20,7 @@ from storage.store.rows import (
     select_instances,
     write_change,
 )
-from storage.store.transaction import FREED, Transaction, claim, is_due
+from storage.store.transaction import FREED, MOST, NOW, Transaction, claim, claiming, is_due
 from storage.tables import attempts, instances, meta
 
 
@@ -48,21 +48,25 @@ _ATTEMPT = and_(
     attempts.c.instance_id == bindparam("row_id"), attempts.c.number == bindparam("attempt_number")
 )
 
+_CLAIM = claiming(
+    instances,
+    select(instances.c.id)
+    .where(is_due(instances, NOW))
+    .order_by(instances.c.due_at)
+    .limit(MOST)
+    .with_for_update(skip_locked=True, key_share=True),
+)
+_CLAIMED = select_instances(instances.c.id.in_(bindparam("ids", expanding=True))).order_by(instances.c.due_at)
+_LISTED_AT = select(meta.c.listed_at)
+
 
 def lease_due(transaction: Transaction, limit: int, lease: timedelta) -> tuple[Leased, ...]:
-    due = (
-        select(instances.c.id)
-        .where(is_due(instances, transaction.now))
-        .order_by(instances.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    tokens = claim(transaction, instances, due, lease)
+    tokens = claim(transaction, _CLAIM, limit, lease)
     if not tokens:
         return ()
-    listed_at = transaction.connection.scalar(select(meta.c.listed_at))
-    rows = select_instances(instances.c.id.in_(tokens)).order_by(instances.c.due_at)
-    leased = (read_instance(row) for row in transaction.connection.execute(rows))
+    listed_at = transaction.connection.scalar(_LISTED_AT)
+    rows = transaction.connection.execute(_CLAIMED, {"ids": list(tokens)})
+    leased = (read_instance(row) for row in rows)
     return tuple(Leased(instance=each, token=tokens[each.id], listed_at=listed_at) for each in leased)
 
 
@@ -87,7 +91,7 @@ def begin(
 
 
 def bind(transaction: Transaction, instance_id: str, attempt: int, novita_id: str, at: datetime) -> bool:
-    row = lock_instance(transaction.connection, instances.c.id == instance_id)
+    row = lock_instance(transaction.connection, instance_id)
     if row is not None and row.novita_id == novita_id:
         return True
     if row is None or row.novita_id is not None or row.attempt != attempt:
@@ -110,7 +114,7 @@ def bind(transaction: Transaction, instance_id: str, attempt: int, novita_id: st
 
 
 def not_made(transaction: Transaction, instance_id: str, attempt: int, fate: Fate) -> None:
-    row = lock_instance(transaction.connection, instances.c.id == instance_id)
+    row = lock_instance(transaction.connection, instance_id)
     ended = update(attempts).where(_ATTEMPT, attempts.c.fate == Fate.BEGUN).values(fate=fate)
     transaction.connection.execute(ended, {"row_id": instance_id, "attempt_number": attempt})
     if row is None or row.attempt != attempt or row.call is not Wish.CREATE or row.novita_id is not None:
@@ -158,11 +162,7 @@ def end_attempt(transaction: Transaction, instance_id: str, attempt: int, fate: 
 
 
 def _held(transaction: Transaction, leased: Leased) -> Instance | None:
-    return lock_instance(
-        transaction.connection,
-        instances.c.id == leased.instance.id,
-        instances.c.lease_token == leased.token,
-    )
+    return lock_instance(transaction.connection, leased.instance.id, token=leased.token)
 
 
 def _give_back(transaction: Transaction, row: Instance) -> None:

@@ -6,13 +6,12 @@ from storage.records import Attempt, Fate, NewEvent, Target
 from storage.store.rows import Change, lock_instance, write_change
 from storage.store.steps import end_attempt
 from storage.store.transaction import Transaction
-from storage.tables import instances
 
 
 def settle_stray(
     transaction: Transaction, attempt: Attempt, novita_id: str, event: NewEvent, targets: tuple[Target, ...]
 ) -> bool:
-    row = lock_instance(transaction.connection, instances.c.id == attempt.instance_id)
+    row = lock_instance(transaction.connection, attempt.instance_id)
     if not end_attempt(transaction, attempt.instance_id, attempt.number, Fate.REMOVED, novita_id):
         return False
     if row is not None:

@@ -13,7 +13,7 @@ from storage.columns import Moment
 from storage.records import DeliveryState, NewEvent, Target, TargetKind
 from storage.store.rows import Change, lock_instance, write_change
 from storage.store.transaction import Ledger, Transaction, is_held
-from storage.tables import deliveries, instances, targets
+from storage.tables import deliveries, targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def clear_failing(transaction: Transaction, target: Target) -> None:
 
 
 def _tell(transaction: Transaction, told: Telling) -> None:
-    instance = lock_instance(transaction.connection, instances.c.id == told.instance_id)
+    instance = lock_instance(transaction.connection, told.instance_id)
     if instance is not None:
         write_change(transaction, instance, Change(event=told.event, targets=told.targets))
 

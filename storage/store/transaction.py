@@ -9,19 +9,25 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     CursorResult,
     FromClause,
+    Integer,
     Select,
     Table,
+    Text,
+    Update,
     and_,
+    bindparam,
     or_,
     select,
     update,
 )
 from sqlalchemy.engine import Connection
 
+from storage.columns import Moment
 from storage.database import Database
 
 T = TypeVar("T")
@@ -29,6 +35,11 @@ Clock = Callable[[], datetime]
 
 LEASE = timedelta(seconds=20)
 CARD_GAP = timedelta(seconds=3)
+
+NOW = bindparam("now", type_=Moment())
+MOST = bindparam("most", type_=Integer())
+"""Parameters of statements that are made once."""
+Time = datetime | BindParameter[datetime]
 
 FREED = {"lease_token": None, "leased_until": None}
 
@@ -69,27 +80,40 @@ class Ledger:
         return await self.database.write(run, urgent=urgent)
 
 
-def is_due(table: FromClause, now: datetime) -> ColumnElement[bool]:
+def is_due(table: FromClause, now: Time) -> ColumnElement[bool]:
     return and_(table.c.due_at <= now, or_(table.c.leased_until.is_(None), table.c.leased_until <= now))
 
 
-def is_held(table: FromClause, now: datetime) -> ColumnElement[bool]:
+def is_held(table: FromClause, now: Time) -> ColumnElement[bool]:
     return and_(table.c.lease_token.is_not(None), table.c.leased_until > now)
 
 
-def claim(
-    transaction: Transaction, table: Table, wanted: Select[tuple[str]], lease: timedelta
-) -> dict[str, str]:
-    """Leases the rows whose keys `wanted` selects; their fresh tokens by key. It must skip locked rows."""
+def claiming(table: Table, wanted: Select[tuple[str]]) -> Update:
+    """To be made once: it leases the rows whose keys `wanted` selects, by the parameters NOW and MOST.
+
+    `wanted` must skip locked rows.
+    """
     key = _key(table)
-    chosen = wanted.cte("chosen")
-    statement = (
-        update(table)
-        .where(key.in_(chosen.select()))
-        .values(lease_token=uuid.uuid4().hex + "." + key, leased_until=transaction.now + lease)
-        .returning(key, table.c.lease_token)
-    )
-    return {row[0]: row[1] for row in transaction.connection.execute(statement)}
+    leased = {
+        "lease_token": bindparam("token", type_=Text()) + "." + key,
+        "leased_until": bindparam("until", type_=Moment()),
+    }
+    statement = update(table).where(key.in_(wanted.cte("chosen").select())).values(leased)
+    return statement.returning(key, table.c.lease_token)
+
+
+def claim(
+    transaction: Transaction, claiming: Update, limit: int, lease: timedelta, **more: Any
+) -> dict[str, str]:
+    """Fresh tokens of what was leased, by key. `more`: further parameters of the statement."""
+    parameters = {
+        "now": transaction.now,
+        "most": limit,
+        "token": uuid.uuid4().hex,
+        "until": transaction.now + lease,
+        **more,
+    }
+    return {row[0]: row[1] for row in transaction.connection.execute(claiming, parameters)}
 
 
 def renew(transaction: Transaction, table: Table, tokens: Iterable[str], lease: timedelta) -> int:

@@ -154,11 +154,8 @@ async def test_a_wrong_method_is_told_which_ones_there_are(rest):
     answers = [await rest.http.patch(path) for path in paths]
 
     assert [answer.headers["allow"] for answer in answers] == [
-        "GET, POST",
-        "GET, DELETE",
-        "GET, HEAD",
-        "GET, HEAD",
-    ]
+        "GET, POST", "GET, DELETE", "GET, HEAD", "GET, HEAD",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
