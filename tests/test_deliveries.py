@@ -20,6 +20,7 @@ from bot.deliveries import Deliveries, Sinks
 from bot.metrics import Metrics
 from bot.sinks.verdicts import Dead, Delivered, Gone, Later, Lost, Shown
 from storage.database import migrate, open_database
+from storage.errors import DatabaseUnavailable
 from storage.records import DeliveryState, EventKind, NewCard, NewEvent, State, Target, TargetKind
 from storage.store.store import make_store
 
@@ -516,6 +517,19 @@ async def test_what_could_not_be_settled_is_sent_again_when_the_lease_lapses(ben
     assert await bench.run() == 1
     first, second = (delivery for _, delivery in bench.webhooks.calls)
     assert first.event.id == second.event.id
+
+
+async def test_an_outage_of_the_database_is_not_told_by_every_delivery(bench, monkeypatch):
+    async def down(*_args, **_options):
+        raise DatabaseUnavailable("The database does not work at the moment.")
+
+    await bench.happens(1, hook())
+    with monkeypatch.context() as outage, logged() as lines:
+        outage.setattr(bench.store.deliveries, "settle_delivered", down)
+        assert await bench.run() == 1
+    assert lines == []
+    bench.clock.advance(25)
+    assert await bench.run() == 1
 
 
 async def test_a_look_that_fails_is_made_again_by_the_next(bench, monkeypatch):

@@ -142,5 +142,7 @@ async def test_a_stop_under_load_loses_nothing_and_doubles_nothing(stage: Stage,
     assert stage.created() == len(on_disk)
     ready = Counter(hook.body["instanceId"] for hook in stage.receiver.of("instance.ready"))
     assert set(ready.values()) == {1}
+    asked_in_slack = [name for name in on_disk if name.startswith("slack")]
+    await stage.until(lambda: all(stage.notices(name, "instance.ready") for name in asked_in_slack))
     for name in on_disk:
         assert len(stage.notices(name, "instance.ready")) == (0 if name.startswith("rest") else 1)

@@ -259,14 +259,17 @@ async def test_what_was_asked_before_the_end_is_answered_before_it(o: Office):
     gate = o.scene.novita.gates["get"] = asyncio.Event()
     listing = o.scene.operations.list_instances
 
+    taken = asyncio.Event()
+
     async def slow(*args, **options):
+        taken.set()
         await gate.wait()
         return await listing(*args, **options)
 
     o.scene.operations.list_instances = slow
     assert (await o.ada.command("/gpu ssh", channel=GPU)).ok
     asked = asyncio.create_task(o.ada.command("/gpu list", channel=GPU))
-    await o.slack.wait_for(lambda: len(o.slack.deliveries) == 2)
+    await asyncio.wait_for(taken.wait(), 5)  # sent is not yet received
     closing = asyncio.create_task(o.side.close())
     gate.set()
     await closing

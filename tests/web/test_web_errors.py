@@ -154,8 +154,11 @@ async def test_a_wrong_method_is_told_which_ones_there_are(rest):
     answers = [await rest.http.patch(path) for path in paths]
 
     assert [answer.headers["allow"] for answer in answers] == [
-        "GET, POST", "GET, DELETE", "GET, HEAD", "GET, HEAD",
-    ]  # fmt: skip
+        "GET, POST",
+        "GET, DELETE",
+        "GET, HEAD",
+        "GET, HEAD",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,8 @@ async def test_an_answer_may_bring_its_own_policy_but_not_its_own_ids():
         sent.append(message)
 
     asked = [(b"x-request-id", b"ours")]
-    await Framing(app)({"type": "http", "method": "GET", "headers": asked}, None, send)
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": asked}
+    await Framing(app)(scope, None, send)
 
     headers = [(name.lower(), value) for name, value in sent[0]["headers"]]
     assert [value for name, value in headers if name == b"content-security-policy"] == [b"default-src 'self'"]

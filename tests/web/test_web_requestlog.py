@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from loglines import events, logged
 from starlette.responses import Response
+
+from bot.web.requestlog import RequestLog
 
 
 async def test_what_changes_something_is_news_and_has_the_ids_of_its_answer(rest):
@@ -70,3 +74,23 @@ async def test_a_fault_and_its_request_have_one_id(rest):
     assert events(lines) == ["rest.broken", "request.answered"]
     assert {line["request_id"] for line in lines} == {answer.json()["error"]["requestId"]}
     assert lines[1]["status_code"] == 500
+
+
+async def test_what_is_no_request_has_no_line():
+    async def app(scope, _receive, _send):
+        seen.append(scope["type"])
+
+    seen: list[str] = []
+    with logged(details=True) as lines:
+        await RequestLog(app)({"type": "lifespan"}, None, None)
+    assert (seen, lines) == (["lifespan"], [])
+
+
+async def test_a_request_that_is_cut_off_has_a_line_without_a_status():
+    async def app(_scope, _receive, _send):
+        raise asyncio.CancelledError
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    with logged() as lines, pytest.raises(asyncio.CancelledError):
+        await RequestLog(app)(scope, None, None)
+    assert [(line["status_code"], line["log_level"]) for line in lines] == [(None, "info")]
