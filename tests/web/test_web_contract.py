@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 CONFIG: dict[str, Any] = {
     "auth": {"openapi": {"header": {"api_key": KEY}}},
     "generation": {
-        "max-examples": 100,
+        "max-examples": 60,
         # A made-up key beside the right one is let in: any of those that were sent is enough.
         "with-security-parameters": False,
     },
@@ -38,7 +38,7 @@ if os.environ.get("CI"):
     CONFIG["generation"]["deterministic"] = True
 
 STATEFUL = hypothesis.settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=8,
     deadline=None,
     # Whole scenarios take long and many are thrown away; neither says anything about the service.
