@@ -128,7 +128,7 @@ class InstanceRoutes:
     ) -> InstanceOut:
         if include is None:
             return instance_out(await self._operations.get(ref, PROGRAM))
-        if not holds_key(request):
+        if not holds_key(request.scope):
             raise Refused(fault(403, _KEY_NEEDED))
         i, details = await self._operations.look_inside(ref, PROGRAM)
         return with_secrets(instance_out(i), details)

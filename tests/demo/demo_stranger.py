@@ -20,7 +20,8 @@ def noting(
     what: str, real: Callable[..., Any], address: Callable[[tuple[Any, ...]], Any]
 ) -> Callable[..., Any]:
     def noted(*arguments: Any, **named: Any) -> Any:
-        written.write(f"{what} {address(arguments)}\n")
+        reached = address(arguments)
+        written.write(f"{what} {reached.decode() if isinstance(reached, bytes) else reached}\n")
         return real(*arguments, **named)
 
     return noted

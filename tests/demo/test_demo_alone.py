@@ -55,6 +55,8 @@ def test_it_plays_the_main_job_on_loopback_whatever_the_environment_says(tmp_pat
     assert "canary" not in run.stdout.lower()
     calls = [line.split(" ", 1) for line in tried.read_text().splitlines()]
     assert {what for what, _ in calls} >= {"connect", "bind", "getaddrinfo"}
-    assert {address for _, address in calls} <= LOOPBACK
+    # Looking up what is an address reaches nobody: the guard of webhooks tries these on itself, and refuses them.
+    assert {address for what, address in calls if what == "getaddrinfo"} <= {*LOOPBACK, "0.0.0.0"}
+    assert {address for what, address in calls if what != "getaddrinfo"} <= LOOPBACK
     assert [file.name for file in folder.iterdir()] == [".env"]
     assert (folder / ".env").read_text() == dotenv

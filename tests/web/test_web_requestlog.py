@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from loglines import events, logged
+from pydantic import SecretStr
 from starlette.responses import Response
 
 from bot.web.requestlog import RequestLog
@@ -33,11 +34,11 @@ async def test_a_read_is_a_detail_unless_it_goes_wrong(rest):
 
 
 async def test_a_query_and_a_key_are_never_in_it(build):
-    rest = await build(api_keys="none")
+    rest = await build(api_keys=(SecretStr("first"), SecretStr("s3cret")))
     with logged(details=True) as lines:
         await rest.http.get("/api/instances?limit=1&x=s3cret", headers={"X-API-Key": "s3cret"})
         await rest.http.get("/api/instances", headers={"Authorization": "Bearer s3cret"})
-    assert {line["caller"] for line in lines if line["event"] == "request.answered"} == {"key"}
+    assert {line["caller"] for line in lines if line["event"] == "request.answered"} == {"key-2"}
     assert "s3cret" not in str(lines)
 
 
