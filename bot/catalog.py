@@ -23,6 +23,8 @@ from storage.records import CreateRequest
 _FRESH_FOR_BUYING = timedelta(minutes=1)
 """Stock and prices move: what is bought is chosen from a list no older than this, if Novita answers."""
 
+_MOST_REMEMBERED = 1_000
+
 log = structlog.get_logger(__name__)
 
 
@@ -83,6 +85,8 @@ class Catalog:
         self._clusters = Cached(novita.list_clusters, ttl=product_ttl, clock=clock, metrics=metrics)
         self._templates = Cached(novita.list_templates, ttl=template_ttl, clock=clock, metrics=metrics)
         self._incomplete = False
+        self._possible: set[tuple[object, CreateRequest]] = set()
+        """Requests that memory does not disprove, and as of when: programs ask for the same again."""
 
     async def warm(self) -> None:
         """Look up what is missing or old. Raises nothing: Novita may be down when we start."""
@@ -133,6 +137,19 @@ class Catalog:
 
         A number that is no known template may be one that lists do not show; Novita is asked later.
         """
+        asked = (self._as_of(request), replace(request, name="", webhook_url=None))
+        if asked in self._possible:
+            return
+        self._disprove(request)
+        if len(self._possible) >= _MOST_REMEMBERED:
+            self._possible.clear()
+        self._possible.add(asked)
+
+    def _as_of(self, request: CreateRequest) -> tuple[datetime | None, ...]:
+        known = (self._products[request.billing_mode], self._clusters, self._templates)
+        return tuple(cached.fetched_at for cached in known)
+
+    def _disprove(self, request: CreateRequest) -> None:
         templates = self._templates.value
         if request.template is not None and templates is not None and not request.template.isdigit():
             match_template(request.template, templates)

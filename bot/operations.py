@@ -10,7 +10,7 @@ import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot import trail
 from bot.asking import Acted, Actor, Asked, Defaults, Origin
@@ -70,7 +70,12 @@ class Operations:
         event = NewEvent(kind=EventKind.REQUESTED, at=now, actor=actor.user_id, verb=Wish.CREATE)
         try:
             created = await self._store.instances.add(
-                instance, key=origin.request_key, event=event, card=card, unique_name=unique_name
+                instance,
+                due_after=self._wait(),
+                key=origin.request_key,
+                event=event,
+                card=card,
+                unique_name=unique_name,
             )
         except NameInUse as error:
             raise NameTaken(request.name, error.free) from error
@@ -152,6 +157,11 @@ class Operations:
         except InvalidState:
             return await self.get(ref, actor), Secrets()
         return i, details.secrets
+
+    def _wait(self) -> timedelta:
+        """Until a create can be sent: looked at before, it would only be put off again."""
+        refusal = self._novita.refusal()
+        return timedelta(0) if refusal is None else refusal.retry_after or timedelta(0)
 
     def may_act(self, actor: Actor, i: Instance) -> bool:
         if actor.is_program:

@@ -13,7 +13,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from pydantic import GetCoreSchemaHandler
@@ -133,6 +133,7 @@ def database_url() -> Unit:
     return Unit("sqlite:///path/to/file.db or postgresql://user:password@host/database", _database_url)
 
 
+@lru_cache(maxsize=1_024)
 def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True

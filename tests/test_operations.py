@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from samples import seconds
 from scene import ADA, ADMIN, ASKED, BEN, GUEST, PROGRAM, Origin, Scene, scene
 
 from bot.errors import (
@@ -12,6 +13,7 @@ from bot.errors import (
     InvalidState,
     NameTaken,
     NotAllowed,
+    NotSent,
     ProductNotFound,
     UsageError,
 )
@@ -212,3 +214,14 @@ async def test_there_is_nothing_to_connect_to_unless_it_runs(s: Scene, state, hi
     with pytest.raises(InvalidState, match="nothing to connect to") as refused:
         await s.operations.connect(None, ADA)
     assert refused.value.hint == hint
+
+
+async def test_a_create_that_cannot_be_sent_yet_is_not_looked_at_before(s: Scene):
+    s.novita.refusing = NotSent("Too many calls.", retry_after=seconds(40))
+    i = await create(s)
+    s.novita.refusing = None
+    await s.settle()
+    assert (await s.now(i)).attempt == 0
+    s.clock.advance(40)
+    await s.settle()
+    assert (await s.now(i)).attempt == 1

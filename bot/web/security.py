@@ -131,7 +131,7 @@ class Gate:
 
 def holds_key(scope: Scope) -> bool:
     """Not so where no key is needed."""
-    return str(scope["state"].get("caller", "")).startswith(_KEY)
+    return str(scope.get("state", {}).get("caller", "")).startswith(_KEY)
 
 
 def _named_digests(keys: tuple[SecretStr, ...] | Literal["none"]) -> tuple[tuple[str, bytes], ...]:

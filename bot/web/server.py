@@ -13,9 +13,10 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from bot.web.heads import BoundedHeads
+
 _BACKLOG = 1_024
 _MOST_CONNECTIONS = 1_000
-_MOST_HEADER_BYTES = 16 * 1_024
 
 _Address = tuple[Any, ...]
 
@@ -86,7 +87,7 @@ class _Server(uvicorn.Server):
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=BoundedHeads,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -96,7 +97,6 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         workers=1,
         limit_concurrency=_MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
@@ -31,19 +31,26 @@ class Instances:
         self,
         instance: Instance,
         *,
+        due_after: timedelta = timedelta(0),
         key: RequestKey | None,
         event: NewEvent,
         card: NewCard | None,
         unique_name: bool,
         targets: tuple[Target, ...] = (),
     ) -> Instance:
-        """Due at once, with `event` as its first one.
+        """Due at once, or after so long, with `event` as its first one.
 
         Idempotent by `key`: a known one returns the earlier instance and writes nothing.
         Raises NameInUse, where `unique_name` asks for it; KeyReused.
         """
         wanted = Addition(
-            instance=instance, event=event, key=key, card=card, targets=targets, unique_name=unique_name
+            instance=instance,
+            due_after=due_after,
+            event=event,
+            key=key,
+            card=card,
+            targets=targets,
+            unique_name=unique_name,
         )
         return await self._ledger.write(lambda transaction: add_instance(transaction, wanted), urgent=True)
 

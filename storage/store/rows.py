@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
@@ -82,9 +83,9 @@ def lock_instance(connection: Connection, instance_id: str, *, token: str | None
     return None if row is None else read_instance(row)
 
 
-def insert_instance(transaction: Transaction, instance: Instance) -> None:
+def insert_instance(transaction: Transaction, instance: Instance, *, due_at: datetime) -> None:
     values = {name: getattr(instance, name) for name in FIELDS}
-    values |= {"name_lower": instance.name.lower(), "due_at": transaction.now}
+    values |= {"name_lower": instance.name.lower(), "due_at": due_at}
     transaction.connection.execute(_INSERT, values)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
@@ -30,6 +31,7 @@ class Wished:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addition:
     instance: Instance
+    due_after: timedelta
     event: NewEvent
     key: RequestKey | None
     card: NewCard | None
@@ -44,7 +46,7 @@ def add_instance(transaction: Transaction, wanted: Addition) -> Instance:
     if wanted.unique_name:
         _check_name(transaction, wanted.instance.name)
     instance = replace(wanted.instance, sequence=1)
-    insert_instance(transaction, instance)
+    insert_instance(transaction, instance, due_at=transaction.now + wanted.due_after)
     write_event(transaction, instance, wanted.event, wanted.targets)
     if wanted.card is not None:
         add_card(transaction, instance.id, wanted.card)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 from contextlib import asynccontextmanager
@@ -102,6 +103,33 @@ async def test_endless_headers_are_refused(rest):
         answer = await _raw(server.port, endless)
 
     assert answer.startswith(b"HTTP/1.1 4")
+
+
+async def test_headers_that_trickle_in_are_refused_when_they_are_too_long(rest):
+    async with _serving(rest.app) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
+        for number in range(17):
+            writer.write(b"X-%d: " % number + b"x" * 1_000 + b"\r\n")
+            await writer.drain()
+        answer = await reader.read()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.endswith(b"The headers are longer than 16384 bytes.")
+
+
+async def test_a_long_body_is_no_long_head_and_neither_are_many_requests_together(rest):
+    body = json.dumps({"name": "a", "productName": "b", "templateId": "c", "more": "x" * 900}).encode()
+    head = b"POST /api/instances HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    request = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    async with _serving(rest.app) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(request * 8 + request.replace(b"Host", b"Connection: close\r\nHost", 1))
+        answers = await reader.read()
+        writer.close()
+
+    assert answers.count(b"HTTP/1.1 201") == 9
 
 
 async def test_what_is_not_http_is_refused(rest):
