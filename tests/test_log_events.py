@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from storage.records import EventKind
@@ -19,8 +20,13 @@ OF_AN_EVENT = {kind.value for kind in EventKind} - {
 """Named by their kind, at the one place that settles them; a disabled webhook is `target.disabled`."""
 
 
-def calls() -> Iterator[tuple[str, ast.expr, set[str]]]:
+@cache
+def calls() -> tuple[tuple[str, ast.expr, set[str]], ...]:
     """File, event and levels of every call that logs."""
+    return tuple(find_calls())
+
+
+def find_calls() -> Iterator[tuple[str, ast.expr, set[str]]]:
     for package in ("bot", "storage"):
         for file in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -72,6 +72,7 @@ def test_a_manager_that_is_gone_or_does_not_listen_disturbs_nobody(manager: Mana
     notify(STOPPING)
 
 
+@pytest.mark.slow
 def test_the_program_says_when_it_is_ready_alive_and_stopping(manager: Manager, tmp_path: Path) -> None:
     # With nothing of this environment: as systemd starts it.
     program = subprocess.Popen(

@@ -23,7 +23,7 @@ from bot.web.figures import (
     SystemFigures,
 )
 from bot.web.health import Health
-from bot.web.schemas import ErrorOut
+from bot.web.routing import failures
 
 TakeCensus = Callable[[], Awaitable[Census]]
 
@@ -66,7 +66,7 @@ class MetricRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["metrics"])
-        errors = {code: {"model": ErrorOut} for code in (401, "default")}
+        errors = failures(401)
         text = {"schema": {"type": "string"}, "example": _EXAMPLE}
         router.add_api_route(
             "/metrics",

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from bot.web.examples import EXAMPLES, error_example
 from bot.web.quotas import HEADERS
 from bot.web.rates import UNLIMITED
+from bot.web.schemas import ErrorOut
 from bot.web.security import OPEN
 
 _KEYS = {
@@ -47,6 +48,7 @@ class DescribedApi(FastAPI):
 def _completed(described: dict[str, Any]) -> dict[str, Any]:
     components, paths = described["components"], described["paths"]
     components["securitySchemes"] = _KEYS
+    components["schemas"] |= _error_schemas()
     components["headers"] = {**_HEADERS, "Retry-After": _RETRY_AFTER}
     for path, operations in paths.items():
         for operation in operations.values():
@@ -60,6 +62,12 @@ def _completed(described: dict[str, Any]) -> dict[str, Any]:
         if "enum" in schema:
             schema.pop("description", None)
     return described
+
+
+def _error_schemas() -> dict[str, Any]:
+    """That routes only refer to."""
+    whole = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    return {**whole.pop("$defs"), "ErrorOut": whole}
 
 
 def _limited(responses: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Header
@@ -12,7 +13,6 @@ from starlette.requests import Request
 from bot.asking import Origin
 from bot.web.errors import fault
 from bot.web.handlers import Refused
-from bot.web.schemas import ErrorOut
 
 IdempotencyKey = Annotated[
     str | None,
@@ -27,11 +27,17 @@ IdempotencyKey = Annotated[
 ]
 
 
+_ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorOut"}}}
+
+
 def failures(*status_codes: int) -> dict[int | str, dict[str, Any]]:
-    """`default` is there so that no 422 of the framework's, which is never sent, is described."""
-    return {
-        **{code: {"model": ErrorOut} for code in status_codes},
-        "default": {"model": ErrorOut, "description": "Any other error"},
+    """`default` is there so that no 422 of the framework's, which is never sent, is described.
+
+    By reference: of a model the framework would make a validator for each code of each route, at every start.
+    """
+    described = {code: HTTPStatus(code).phrase for code in status_codes}
+    return {code: {"description": said, "content": _ERROR} for code, said in described.items()} | {
+        "default": {"description": "Any other error", "content": _ERROR}
     }
 
 

@@ -83,14 +83,8 @@ def test_a_script_is_played_to_its_end(tmp_path: Path) -> None:
     assert "/gpu help" not in run.stdout
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGTERM,
-        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_in_order_in_the_midst_of_a_create(number: signal.Signals, tmp_path: Path) -> None:
     with started(tmp_path, "--speed", "1") as demo:
         demo.type("/gpu create 4090 my-train --template pytorch-jupyter\nwait\n")

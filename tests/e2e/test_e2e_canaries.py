@@ -215,7 +215,11 @@ async def trouble(canaries: Canaries, http: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "http_mode"), [("json", False), pytest.param("console", True, marks=pytest.mark.slow)]
+    ("form", "http_mode"),
+    [
+        pytest.param("json", False, marks=pytest.mark.slow),
+        pytest.param("console", True, marks=pytest.mark.slow),
+    ],
 )
 async def test_no_secret_is_read_where_it_must_not_be(canaries: Canaries, form: str, http_mode: bool) -> None:
     stage = canaries.stage
