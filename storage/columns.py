@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sqlalchemy import BigInteger, Text
@@ -89,15 +89,20 @@ class Json(TypeDecorator[RecordT], Generic[RecordT]):
         super().__init__()
         self.record = record
 
-    @cached_property
-    def _adapter(self) -> TypeAdapter[RecordT]:
-        # Late: building adapters takes a tenth of a second, and importing the tables should cost nothing.
-        from pydantic import TypeAdapter  # noqa: PLC0415
-
-        return TypeAdapter(self.record)
-
     def process_bind_param(self, value: RecordT | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else self._adapter.dump_json(value, warnings="error").decode()
+        return None if value is None else self._adapter().dump_json(value, warnings="error").decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> RecordT | None:  # noqa: ARG002
-        return None if value is None else self._adapter.validate_json(value)
+        return None if value is None else self._adapter().validate_json(value)
+
+    def _adapter(self) -> TypeAdapter[RecordT]:
+        return _adapter_of(self.record)  # type: ignore[arg-type]  # mypy does not see that a type has a hash
+
+
+@cache
+def _adapter_of(record: type[RecordT]) -> TypeAdapter[RecordT]:
+    """Once for all, since every engine copies its column types. Late: building one takes a hundredth of a
+    second, and importing the tables should cost nothing."""
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return TypeAdapter(record)

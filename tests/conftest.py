@@ -51,6 +51,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()  # the tests themselves stay to the end
 
 
+def pytest_sessionfinish() -> None:
+    gc.collect()
+    gc.freeze()  # pytest collects five times at the end, for errors that one time brings out as well
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -68,21 +68,16 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
 ) -> FastAPI:
     """`slack_channel` is told about instances that come in here. `slack_handler` is there in HTTP mode only;
     it checks the signature itself. Nothing is opened or started."""
-    app = DescribedApi(
-        title="novita-gpu-bot",
-        version=health.version,
-        description=_DESCRIPTION,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        telemetry=_NO_TELEMETRY,
-    )
-    app.include_router(probe_routes(health, clock))
-    app.include_router(InstanceRoutes(operations, channel=slack_channel).router())
-    app.include_router(ProductRoutes(catalog).router())
-    app.include_router(DeliveryRoutes(redelivery).router())
+    app = _bare(health.version)
     metrics = metrics or Metrics()
-    app.include_router(MetricRoutes(metrics, health, clock=clock, census=census).router())
+    _add_routes(
+        app,
+        probe_routes(health, clock),
+        InstanceRoutes(operations, channel=slack_channel).router(),
+        ProductRoutes(catalog).router(),
+        DeliveryRoutes(redelivery).router(),
+        MetricRoutes(metrics, health, clock=clock, census=census).router(),
+    )
     app.add_route("/slack/events", _slack_route(slack_handler), methods=["POST"], include_in_schema=False)
     app.add_route("/docs", docs_page, include_in_schema=False)
     install_handlers(app, clock)
@@ -90,6 +85,24 @@ def build_api(  # noqa: PLR0913 - the one place where these meet
     _wrap(app, health, clock, inbound, exposed=slack_handler is not None)
     app.add_middleware(Framing, metrics=metrics)  # the outermost
     return app
+
+
+def _bare(version: str) -> DescribedApi:
+    return DescribedApi(
+        title="novita-gpu-bot",
+        version=version,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
+    )
+
+
+def _add_routes(app: FastAPI, *routers: APIRouter) -> None:
+    """Not by include_router: that would make every route a second time, at the first request."""
+    for router in routers:
+        app.routes.extend(router.routes)
 
 
 def _wrap(
