@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TextIO, cast
 
 from bot.app import running, utc_now
+from bot.confinement import ConfinedWebhooks
 from bot.logs import configure
 from bot.sandbox.novita.cloud import Cloud
 from bot.sandbox.novita.server import NovitaServer
@@ -262,10 +263,10 @@ class _Inside:
     _store: Store
 
     def keep(self, name: str, part: Any) -> Any:
-        """Meant as `wrap`; changes nothing."""
+        """Meant as `wrap`; changes nothing but how far webhooks reach."""
         if name == "store":
             self._store = part
-        return part
+        return ConfinedWebhooks(part) if name == "webhook" else part
 
     async def under_way(self) -> tuple[str, ...]:
         instances, _ = await self._store.instances.list_instances(include_deleted=True)
