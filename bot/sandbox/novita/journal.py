@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Any
 
 KEPT_HEADERS = frozenset(
-    {"authorization", "content-type", "content-length", "user-agent", "accept", "idempotency-key"}
+    {
+        "authorization",
+        "content-type",
+        "content-length",
+        "user-agent",
+        "accept",
+        "idempotency-key",
+        "x-correlation-id",
+    }
 )
 
 
