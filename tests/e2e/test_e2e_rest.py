@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 
 from tests.e2e.receiver import Receiver
 from tests.e2e.stage import Stage
@@ -44,6 +45,7 @@ async def test_a_correlation_id_goes_from_the_request_to_novita_to_webhooks_and_
     assert lines["instance.deleted"] == "cleanup-18"
 
 
+@pytest.mark.slow
 async def test_a_request_has_a_webhook_of_its_own_and_is_made_once_however_often_it_is_sent(
     stage: Stage,
 ) -> None:
@@ -60,6 +62,7 @@ async def test_a_request_has_a_webhook_of_its_own_and_is_made_once_however_often
     assert own.of("instance.ready")[0].id == stage.receiver.of("instance.ready")[0].id
 
 
+@pytest.mark.slow
 async def test_a_webhook_on_a_private_network_is_refused_at_the_request(stage: Stage) -> None:
     await stage.start()
     async with program(stage) as http:
