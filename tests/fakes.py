@@ -23,6 +23,7 @@ from storage.cloud import (
     Order,
     Phase,
     Product,
+    Secrets,
     Template,
 )
 
@@ -42,6 +43,7 @@ class FakeNovita:
         self.orders: list[Order] = []
         self.connection: Connection = CONNECTION
         self.complete = True
+        self.secrets = Secrets()
         self.before: dict[str, list[BaseException]] = defaultdict(list)
         """Raised by the next calls of that name, instead of doing anything."""
         self.after: dict[str, list[BaseException]] = defaultdict(list)
@@ -108,7 +110,10 @@ class FakeNovita:
         if novita_id not in self.instances:
             raise NovitaNotFound("Gone.")
         return Details(
-            observation=self.instances[novita_id], connection=self.connection, complete=self.complete
+            observation=self.instances[novita_id],
+            connection=self.connection,
+            complete=self.complete,
+            secrets=self.secrets,
         )
 
     async def create_instance(self, order: Order) -> str:

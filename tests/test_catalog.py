@@ -30,6 +30,7 @@ class Novita:
     """Counts look-ups; `down` makes them fail; `gate` holds them."""
 
     def __init__(self) -> None:
+        self.gpu = "RTX 4090 24GB"
         self.asked: list[str] = []
         self.down: BaseException | None = None
         self.price = "0.36"
@@ -46,7 +47,7 @@ class Novita:
         await self._answer(f"products {billing_mode}")
         product = Product(
             id="p1",
-            name="RTX 4090 24GB",
+            name=self.gpu,
             billing_mode=billing_mode,
             usd_per_gpu_hour=Decimal(self.price),
             available=billing_mode is BillingMode.SPOT,
@@ -192,3 +193,32 @@ async def test_a_template_that_no_list_shows_is_asked_for_by_its_number():
     )
     with pytest.raises(TemplateNotFound):
         await plan(catalog(novita, Clock()), template="nonsense")
+
+
+async def test_what_memory_did_not_disprove_is_judged_anew_when_memory_is_new():
+    novita, clock = Novita(), Clock()
+    subject = catalog(novita, clock)
+    await subject.warm()
+    subject.disprove(REQUEST)
+    subject.disprove(replace(REQUEST, name="another", webhook_url="https://hooks.example.com"))
+    assert len(subject._possible) == 1
+    novita.gpu = "H100"
+    clock.advance(31 * 60)
+    await subject.warm()
+    with pytest.raises(ProductNotFound):
+        subject.disprove(REQUEST)
+
+
+async def test_it_remembers_only_so_many_requests():
+    subject = catalog(Novita(), Clock())
+    await subject.warm()
+    for number in range(1_001):
+        subject.disprove(replace(REQUEST, template=str(number)))
+    assert len(subject._possible) <= 1_000
+
+
+async def test_what_is_on_sale_can_be_had_now():
+    subject = catalog(Novita(), Clock())
+    found = await subject.on_sale(BillingMode.SPOT)
+    assert found
+    assert all(product.available and product.usd_per_gpu_hour is not None for product in found)

@@ -325,6 +325,18 @@ async def test_nothing_but_failures_for_120_hours_ends_the_target(bench):
     assert (await bench.row()).state is DeliveryState.DEAD
 
 
+async def test_of_two_that_fail_for_120_hours_at_once_one_tells_of_it(bench):
+    bench.webhooks.say(HOOK, *[LATER] * 4)
+    for number in (1, 2):
+        await bench.happens(number, hook())
+    await bench.run()
+    bench.clock.advance(121 * 3600)
+    with logged() as lines:
+        await bench.run()
+    assert [line["event"] for line in lines].count("target.disabled") == 1
+    assert [row.target.address for row in await bench.rows()].count("slack") == 1
+
+
 async def test_one_success_begins_the_120_hours_anew(bench):
     bench.webhooks.say(HOOK, LATER, DELIVERED, *[LATER] * 2)
     await bench.happens(1, hook())
@@ -570,6 +582,22 @@ async def test_a_lost_lease_writes_nothing(bench):
     assert await bench.row() == before
     assert before.state is DeliveryState.DELIVERED
     assert await bench.store.targets.disabled_targets() == ()
+
+
+async def test_a_death_under_a_lost_lease_is_none(bench):
+    gate = bench.webhooks.silence(HOOK)
+    await bench.happens(1, hook())
+    await bench.deliveries.deliver_once()
+    await bench.webhooks.called(HOOK)
+    bench.clock.advance(21)
+    del bench.webhooks.gates[HOOK]
+    await bench.run(bench.replica())
+    bench.webhooks.say(HOOK, Dead(reason="too late", status_code=400))
+    with logged() as lines:
+        gate.set()
+        await bench.deliveries.idle()
+    assert (await bench.row()).state is DeliveryState.DELIVERED
+    assert lines == []
 
 
 async def test_a_failure_under_a_lost_lease_disables_nothing(bench):

@@ -9,6 +9,7 @@ from samples import seconds
 from scene import ADA, ADMIN, ASKED, BEN, GUEST, PROGRAM, Origin, Scene, scene
 
 from bot.errors import (
+    ForbiddenReceiver,
     InstanceNotFound,
     InvalidState,
     NameTaken,
@@ -225,3 +226,28 @@ async def test_a_create_that_cannot_be_sent_yet_is_not_looked_at_before(s: Scene
     s.clock.advance(40)
     await s.settle()
     assert (await s.now(i)).attempt == 1
+
+
+async def test_who_reads_on_and_on_sees_secrets_once_there_are_some(s: Scene):
+    i = await s.ask()
+    assert await s.operations.look_inside(i.id, PROGRAM) == (await s.now(i), Secrets())
+    ready = await s.ready(id="b" * 16, name="other")
+    s.novita.secrets = Secrets(ssh_password="hunter2")
+    shown, secrets = await s.operations.look_inside("other", PROGRAM)
+    assert (shown.id, secrets) == (ready.id, Secrets(ssh_password="hunter2"))
+
+
+async def test_a_webhook_that_may_not_be_named_is_refused_and_nothing_is_made(s: Scene):
+    with pytest.raises(ForbiddenReceiver):
+        await create(s, webhook_url="http://10.0.0.1/hook")
+    assert (await s.operations.list_instances(PROGRAM, everybody=True))[1] == 0
+
+
+async def test_the_correlation_id_is_that_of_the_latest_wish(s: Scene):
+    traced = Origin(key=None, correlation_id="build-17")
+    i = await s.operations.create(ASKED, PROGRAM, traced, unique_name=False)
+    assert i.correlation_id == "build-17"
+    acted = await s.operations.act(Wish.DELETE, i.id, PROGRAM, Origin(key=None, correlation_id="bye"))
+    assert acted.instance.correlation_id == "bye"
+    again = await s.operations.act(Wish.DELETE, i.id, PROGRAM, Origin(key=None, correlation_id="again"))
+    assert again.instance.correlation_id == "bye"  # nothing was wished

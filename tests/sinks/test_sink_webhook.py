@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from clocks import Clock
 from receivers import raw_receiver, receiver
-from sink_samples import a_delivery
+from sink_samples import a_delivery, an_event, an_instance
 from standardwebhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
@@ -443,3 +443,13 @@ async def test_few_broken_targets_are_remembered(sink, monkeypatch):
 )
 def test_of_an_address_only_the_origin_is_shown(url, shown):
     assert origin(url) == shown
+
+
+@pytest.mark.parametrize("correlation_id", ["build-17", None])
+async def test_it_carries_the_correlation_id_of_the_wish(clock, correlation_id):
+    event = an_event(instance=an_instance(correlation_id=correlation_id))
+    sink = await a_sink(clock, secret=None)
+    async with receiver() as it:
+        await sink.send(a_delivery(event, address=it.url))
+    await sink.aclose()
+    assert it.received[0].headers.get("X-Correlation-ID") == correlation_id

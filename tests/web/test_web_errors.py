@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from bot.errors import (
     BadCredentials,
     BotError,
+    ForbiddenReceiver,
     InstanceNotFound,
     InvalidState,
     NameTaken,
@@ -229,3 +230,13 @@ async def test_a_post_without_body_and_content_type_is_told_what_is_missing(rest
     answer = await rest.http.post("/api/instances")
 
     assert (answer.status_code, _documented(answer)["details"][0]["field"]) == (400, "body")
+
+
+async def test_a_webhook_that_may_not_be_named_is_told_at_its_field(rest):
+    rest.operations.failure = ForbiddenReceiver("Name a public host.")
+
+    answer = await rest.create()
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "VALIDATION_ERROR")
+    assert error["details"] == [{"field": "webhookUrl", "reason": "Name a public host."}]
