@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -180,7 +179,7 @@ async def bolt_over_http() -> AsyncIterator[SlackServer]:
 
         handler = AsyncSlackRequestHandler(bolt)
         app = Starlette(routes=[Route("/slack/events", handler.handle, methods=["POST"])])
-        web_server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level=logging.CRITICAL))
+        web_server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         # Listening already: a request that comes before uvicorn is ready waits.
         listening = socket.create_server(("127.0.0.1", 0))
         serving = asyncio.create_task(web_server.serve(sockets=[listening]))
