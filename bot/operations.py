@@ -16,9 +16,10 @@ from bot import trail
 from bot.asking import Acted, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
 from bot.cloud import Cloud
-from bot.errors import InstanceNotFound, InvalidState, KeyReused, NameTaken, NotAllowed, UsageError
+from bot.errors import BotError, InstanceNotFound, InvalidState, KeyReused, NameTaken, NotAllowed, UsageError
 from bot.matching import match_gpu
 from bot.receivers import PUBLIC_ONLY, Receivers
+from bot.timings import LONGEST_HEEDED
 from bot.wishes import grant
 from storage import errors as refusals
 from storage.cloud import Details, Secrets
@@ -58,10 +59,13 @@ class Operations:
         Raises NotAllowed, UsageError, CatalogError (what memory disproves), NameTaken, KeyReused.
         """
         self.require_member(actor)
-        if asked.webhook_url is not None:
-            self._receivers.check(asked.webhook_url)
-        request = self._filled(asked)
-        self._catalog.disprove(request)
+        try:
+            request = self._possible(asked)
+        except BotError:
+            # A repetition is answered as the first time, whatever has become impossible since.
+            if (earlier := await self._served(origin)) is not None:
+                return earlier
+            raise
         now = self._clock()
         instance = _new_instance(request, actor, origin, now)
         card = None
@@ -158,10 +162,26 @@ class Operations:
             return await self.get(ref, actor), Secrets()
         return i, details.secrets
 
+    def _possible(self, asked: Asked) -> CreateRequest:
+        if asked.webhook_url is not None:
+            self._receivers.check(asked.webhook_url)
+        request = self._filled(asked)
+        self._catalog.disprove(request)
+        return request
+
+    async def _served(self, origin: Origin) -> Instance | None:
+        if origin.request_key is None:
+            return None
+        try:
+            return await self._store.instances.served(origin.request_key)
+        except refusals.KeyReused as error:
+            raise KeyReused from error
+
     def _wait(self) -> timedelta:
         """Until a create can be sent: looked at before, it would only be put off again."""
         refusal = self._novita.refusal()
-        return timedelta(0) if refusal is None else refusal.retry_after or timedelta(0)
+        pause = None if refusal is None else refusal.retry_after
+        return min(pause or timedelta(0), LONGEST_HEEDED)
 
     def may_act(self, actor: Actor, i: Instance) -> bool:
         if actor.is_program:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from bot import transitions
 from bot.errors import BadCredentials, NovitaRefused, NovitaUnavailable
 from bot.lifecycle import Moment, is_gone
+from bot.timings import LONGEST_HEEDED
 from storage.cloud import Details, Phase
 from storage.records import EventKind, Failure, Instance, NewEvent, Outcome, Wish
 
@@ -87,7 +88,7 @@ def unseen(i: Instance, m: Moment) -> Next:
 
 def _again(i: Instance, outcome: Outcome, failure: Failure, m: Moment, retry_after: timedelta | None) -> Next:
     doubled = m.timings.retry_first * 2 ** min(max(i.tries - 1, 0), 16)
-    pause = max(min(doubled, m.timings.retry_longest), retry_after or timedelta(0))
+    pause = max(min(doubled, m.timings.retry_longest), min(retry_after or timedelta(0), LONGEST_HEEDED))
     after = replace(i, outcome=outcome, refusal=failure, retry_at=m.now + pause)
     return Next(after=after, due_at=m.now + pause)
 

@@ -136,12 +136,15 @@ class Settlements:
 
     async def _disable_if_long_failing(self, row: LeasedDelivery) -> None:
         since = row.failing_since
-        if since is not None and self._clock() - since >= DISABLE_AFTER:
-            await self._disable(row.delivery, f"nothing but failures since {since:%Y-%m-%d %H:%M} UTC")
-
-    async def _disable(self, delivery: Delivery, reason: str) -> None:
+        before = self._clock() - DISABLE_AFTER
+        if since is None or since > before:
+            return
+        delivery, reason = row.delivery, f"nothing but failures since {since:%Y-%m-%d %H:%M} UTC"
         told = _disabled(delivery, reason, self._clock())
-        if await self._store.targets.disable_target(delivery.target.address, reason, told=told):
+        # Asked again there: another of its deliveries may have been accepted meanwhile.
+        if await self._store.targets.disable_target(
+            delivery.target.address, reason, told=told, failing_before=before
+        ):
             log.warning("target.disabled", target=_shown_target(delivery), why=reason)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+LONGEST_HEEDED = timedelta(minutes=5)
+"""Of what Novita, the breaker or the budget ask us to wait: a GPU that is to be deleted bills meanwhile."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:

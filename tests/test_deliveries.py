@@ -337,6 +337,22 @@ async def test_of_two_that_fail_for_120_hours_at_once_one_tells_of_it(bench):
     assert [row.target.address for row in await bench.rows()].count("slack") == 1
 
 
+async def test_a_receiver_that_recovers_at_the_last_moment_is_not_disabled(bench):
+    bench.webhooks.say(HOOK, LATER, LATER)
+    for number in (1, 2):
+        await bench.happens(number, hook())
+    await bench.run()
+    bench.clock.advance(121 * 3600)
+    gate = bench.webhooks.silence(HOOK)
+    await bench.deliveries.deliver_once()
+    await bench.webhooks.called(HOOK, times=4)
+    bench.webhooks.say(HOOK, DELIVERED, LATER)
+    gate.set()
+    await bench.deliveries.idle()
+    assert await bench.store.targets.disabled_targets() == ()
+    assert sorted(row.state for row in await bench.rows()) == ["delivered", "pending"]
+
+
 async def test_one_success_begins_the_120_hours_anew(bench):
     bench.webhooks.say(HOOK, LATER, DELIVERED, *[LATER] * 2)
     await bench.happens(1, hook())

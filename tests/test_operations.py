@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bot.errors import (
     ForbiddenReceiver,
     InstanceNotFound,
     InvalidState,
+    KeyReused,
     NameTaken,
     NotAllowed,
     NotSent,
@@ -251,3 +253,23 @@ async def test_the_correlation_id_is_that_of_the_latest_wish(s: Scene):
     assert acted.instance.correlation_id == "bye"
     again = await s.operations.act(Wish.DELETE, i.id, PROGRAM, Origin(key=None, correlation_id="again"))
     assert again.instance.correlation_id == "bye"  # nothing was wished
+
+
+async def test_a_repetition_is_answered_as_the_first_time_whatever_has_become_impossible(s: Scene):
+    keyed = Origin(key="rest:k", fingerprint="f")
+    await s.catalog.warm()
+    made = await s.operations.create(ASKED, PROGRAM, keyed, unique_name=False)
+    gone = replace(ASKED, gpu="H100")  # stands for a catalogue that has it no longer
+    assert await s.operations.create(gone, PROGRAM, keyed, unique_name=False) == made
+    with pytest.raises(KeyReused):
+        await s.operations.create(gone, PROGRAM, replace(keyed, fingerprint="g"), unique_name=False)
+    with pytest.raises(ProductNotFound):
+        await s.operations.create(gone, PROGRAM, replace(keyed, key="rest:new"), unique_name=False)
+
+
+async def test_a_create_waits_five_minutes_at_most_before_it_is_looked_at(s: Scene):
+    s.novita.refusing = NotSent("Paused.", retry_after=timedelta(minutes=10))
+    i = await create(s)
+    s.clock.advance(300)
+    await s.settle()
+    assert (await s.now(i)).refusal is not None

@@ -131,3 +131,10 @@ def test_a_get_that_finds_it_ends_the_suspicion():
 def test_a_get_that_does_not_find_it_settles_the_matter_only_with_three_lists(lists, pause):
     result = outcomes.unseen(running(absent_lists=lists, offer=OFFER), MOMENT)
     assert (result.after.not_found_at, result.due_at) == (MOMENT.now, MOMENT.now + seconds(pause))
+
+
+def test_novita_cannot_put_off_a_delete_for_long():
+    """A GPU that is to be deleted bills meanwhile."""
+    asked = called(running(state=State.DELETING), Wish.DELETE)
+    result = outcomes.not_sent(asked, NotSent("429", retry_after=timedelta(days=1)), MOMENT)
+    assert result.due_at == MOMENT.now + timedelta(minutes=5)

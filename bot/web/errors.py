@@ -55,6 +55,8 @@ class Fault:
     details: tuple[DetailOut, ...] = ()
     retry_after: timedelta | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_certain: bool = True
+    """Nothing was done. Where that is not known, nobody is told to send it again."""
 
 
 def fault(status_code: int, message: str, **headers: str) -> Fault:
@@ -118,7 +120,7 @@ def answer(fault: Fault, scope: Scope, now: datetime) -> Response:
             timestamp=now,
             request_id=state["request_id"],
             correlation_id=state["correlation_id"],
-            retryable=True if fault.status_code in _RETRYABLE else None,
+            retryable=True if fault.is_certain and fault.status_code in _RETRYABLE else None,
             retry_after=seconds,
         )
     )

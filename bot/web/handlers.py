@@ -15,7 +15,9 @@ from starlette.routing import Match
 
 from bot.errors import BotError
 from bot.web.errors import Fault, answer, fault, invalid, told
+from storage.errors import DatabaseUnavailable
 
+_READING = frozenset({"GET", "HEAD"})
 _CLEARER = {
     "Not Found": "There is nothing at this address; /docs lists what there is.",
     "Method Not Allowed": "This address does not take that method.",
@@ -42,8 +44,15 @@ def install_handlers(app: FastAPI, clock: Callable[[], datetime]) -> None:
             found = replace(found, headers={"Allow": ", ".join(_allowed(request))})
         return answer(found, request.scope, clock())
 
+    async def tell_outage(request: Request, _error: Exception) -> Response:
+        """The database says so in the log by itself, once. Whether a change was committed, nobody knows."""
+        text = "The database does not work at the moment. Please try again."
+        outage = replace(fault(503, text), is_certain=request.method in _READING)
+        return answer(outage, request.scope, clock())
+
     for kind in (BotError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, tell)
+    app.add_exception_handler(DatabaseUnavailable, tell_outage)
 
 
 def _allowed(request: Request) -> Iterator[str]:

@@ -11,31 +11,28 @@ MOST_BYTES = 16 * 1_024
 
 
 class BoundedHeads(HttpToolsProtocol):
+    """Counts what comes and is no part of a body: first line and headers, sizes of chunks, trailers."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head_bytes = 0
-        self._heads = 0
-        """That were complete."""
-        self._in_head = True
+        self._bytes = 0
+        self._got_on = False
 
     def data_received(self, data: bytes) -> None:
-        heads = self._heads
+        self._got_on = False
         super().data_received(data)
-        if heads != self._heads:
-            self._head_bytes = 0
-        elif self._in_head:
-            self._head_bytes += len(data)
-            self._refuse_if_endless()
+        self._bytes = 0 if self._got_on else self._bytes + len(data)
+        if self._bytes > MOST_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"The headers are longer than {MOST_BYTES} bytes.")
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._heads += 1
-        self._in_head = False
+        self._got_on = True
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._got_on = True
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_head = True
-
-    def _refuse_if_endless(self) -> None:
-        if self._head_bytes > MOST_BYTES and not self.transport.is_closing():
-            self.send_400_response(f"The headers are longer than {MOST_BYTES} bytes.")
+        self._got_on = True

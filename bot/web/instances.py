@@ -99,10 +99,11 @@ class InstanceRoutes:
         return router
 
     async def create(self, request: Request, body: CreateIn, key: IdempotencyKey = None) -> CreatedOut:
-        if body.template_id is None and self._operations.defaults.template is None:
+        # With a key, it may be the repetition of one that was sound when it came first.
+        if key is None and body.template_id is None and self._operations.defaults.template is None:
             raise Refused(missing("templateId", "is needed: DEFAULT_TEMPLATE is not set"))
         # Names may repeat here.
-        origin = origin_of(request, key, body.model_dump_json(), channel=self._channel)
+        origin = origin_of(request, key, body.model_dump_json(exclude_none=True), channel=self._channel)
         created = await self._operations.create(_asked(body), PROGRAM, origin, unique_name=False)
         return CreatedOut(
             instance_id=created.id,

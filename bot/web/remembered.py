@@ -31,10 +31,8 @@ class _Answer:
     def is_good(self) -> bool:
         return bool(self.messages) and self.messages[0]["status"] == 200
 
-    def note(self, message: Message) -> None:
-        first = not self.messages
-        # A copy: outer layers add headers to what they send.
-        self.messages.append({**message, "headers": list(message["headers"])} if first else message)
+    async def note(self, message: Message) -> None:
+        self.messages.append(message)
 
 
 class Remembered:
@@ -58,22 +56,20 @@ class Remembered:
         kept = self._answers.get(key)
         if kept is None:
             self._answers[key] = kept = _Answer()
-            await self._ask(kept, scope, receive, send)
+            await self._ask(kept, scope, receive)
+            await _send(kept, scope, send)
             return
         # Of several who come at once the first one asks for all.
         await kept.done.wait()
         if kept.is_good:
-            await _repeat(kept, scope, send)
+            await _send(kept, scope, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _ask(self, answer: _Answer, scope: Scope, receive: Receive, send: Send) -> None:
-        async def noted(message: Message) -> None:
-            answer.note(message)
-            await send(message)
-
+    async def _ask(self, answer: _Answer, scope: Scope, receive: Receive) -> None:
+        """Done before anything is sent: who does not read what he asked for must not hold up the others."""
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, answer.note)
         except BaseException:
             answer.messages.clear()
             raise
@@ -82,7 +78,7 @@ class Remembered:
             answer.done.set()
 
 
-async def _repeat(answer: _Answer, scope: Scope, send: Send) -> None:
+async def _send(answer: _Answer, scope: Scope, send: Send) -> None:
     scope["route"] = answer.route
     start, *rest = answer.messages
     await send({**start, "headers": list(start["headers"])})

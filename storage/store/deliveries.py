@@ -212,7 +212,7 @@ def _settle_delivered(transaction: Transaction, leased: LeasedDelivery, status_c
     }
     if not _release(transaction, leased, values):
         return False
-    clear_failing(transaction, leased.delivery.target)
+    clear_failing(transaction, leased.delivery.target, due_at=leased.delivery.due_at)
     return True
 
 

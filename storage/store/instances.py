@@ -13,12 +13,12 @@ from storage.records import Attempt, Fate, Instance, NewCard, NewEvent, State, T
 from storage.store import steps
 from storage.store.counting import Counts, count_instances
 from storage.store.finding import Find, find_instance, list_names
-from storage.store.keys import RequestKey
+from storage.store.keys import RequestKey, served
 from storage.store.purging import purge
 from storage.store.rows import read_instance, select_instances
 from storage.store.steps import Leased, Settlement
 from storage.store.strays import settle_stray
-from storage.store.transaction import Ledger, renew
+from storage.store.transaction import Ledger, Transaction, renew
 from storage.store.wishes import Addition, Decide, Wished, add_instance, record_wish
 from storage.tables import instances
 
@@ -53,6 +53,14 @@ class Instances:
             unique_name=unique_name,
         )
         return await self._ledger.write(lambda transaction: add_instance(transaction, wanted), urgent=True)
+
+    async def served(self, key: RequestKey) -> Instance | None:
+        """What an earlier request with this key was answered; None: it is new. Raises KeyReused."""
+
+        def work(connection: Connection) -> Instance | None:
+            return served(Transaction(connection=connection, now=self._ledger.clock()), key)
+
+        return await self._ledger.read(work)
 
     async def wish(self, find: Find, *, key: RequestKey | None, decide: Decide) -> Wished:
         """Voids the lease and makes the instance due. `decide` must be pure; what it raises rolls back.

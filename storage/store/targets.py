@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, func, select, text, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, text, update
 from sqlalchemy.engine import Connection
 
 from storage.columns import Moment
@@ -65,13 +65,26 @@ class Targets:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def disable_target(self, address: str, reason: str, *, told: Telling | None = None) -> bool:
+    async def disable_target(
+        self,
+        address: str,
+        reason: str,
+        *,
+        told: Telling | None = None,
+        failing_before: datetime | None = None,
+    ) -> bool:
         """Its pending deliveries are dead, and so is what is written for it later. Idempotent.
 
-        True: it was enabled, and what is `told` is told. One in flight ends as it ends.
+        True: it was enabled, and what is `told` is told. One in flight ends as it ends. `failing_before`:
+        only if it has failed since then; False, and nothing written, where it has recovered meanwhile.
         """
 
-        return await self._ledger.write(lambda transaction: disable(transaction, address, reason, told))
+        def work(transaction: Transaction) -> bool:
+            if failing_before is not None and not _fails_since(transaction, address, failing_before):
+                return False
+            return disable(transaction, address, reason, told)
+
+        return await self._ledger.write(work)
 
     async def statistics(self) -> tuple[TargetStatistics, ...]:
         """Of every target that has a delivery, Slack among them."""
@@ -103,6 +116,11 @@ def disable(transaction: Transaction, address: str, reason: str, told: Telling |
     return disabled
 
 
+def _fails_since(transaction: Transaction, address: str, before: datetime) -> bool:
+    row = select(targets.c.address).where(targets.c.address == address, targets.c.failing_since <= before)
+    return transaction.connection.execute(row).first() is not None
+
+
 def is_disabled(transaction: Transaction, target: Target) -> bool:
     row = select(targets.c.address).where(
         targets.c.address == target.address, targets.c.disabled_at.is_not(None)
@@ -116,9 +134,11 @@ def note_failing(transaction: Transaction, target: Target) -> None:
         transaction.connection.execute(_FAILING, {"address": target.address, "now": transaction.now})
 
 
-def clear_failing(transaction: Transaction, target: Target) -> None:
+def clear_failing(transaction: Transaction, target: Target, *, due_at: datetime | None) -> None:
+    """Enabled again, unless what it accepted was under way already when it was disabled: due before that."""
     if target.kind is TargetKind.WEBHOOK:
-        transaction.connection.execute(delete(targets).where(targets.c.address == target.address))
+        later = or_(targets.c.disabled_at.is_(None), targets.c.disabled_at <= due_at)
+        transaction.connection.execute(delete(targets).where(targets.c.address == target.address, later))
 
 
 def _tell(transaction: Transaction, told: Telling) -> None:
@@ -172,7 +192,7 @@ def _end_pending(transaction: Transaction, address: str, reason: str) -> None:
             ~is_held(deliveries, transaction.now),
         )
         .order_by(deliveries.c.id)
-        .with_for_update()
+        .with_for_update(skip_locked=True)  # one that is being settled sees by itself that all is over
     )
     statement = update(deliveries).where(deliveries.c.id.in_(waiting))
     transaction.connection.execute(statement.values(state=DeliveryState.DEAD, due_at=None, last_error=reason))

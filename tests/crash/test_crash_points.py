@@ -73,6 +73,7 @@ AT_THE_START = {"novita.list_products", "novita.list_clusters", "novita.list_tem
 
 READS = {
     "store.instances.get",
+    "store.instances.served",
     "store.instances.list_instances",
     "store.instances.names",
     "store.instances.attempts",

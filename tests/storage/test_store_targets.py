@@ -162,3 +162,27 @@ async def test_statistics_tell_of_each_target_how_it_fares(world: World) -> None
         disabled_at=now, reason="410",
     )  # fmt: skip
     assert await world.store.targets.statistics() == (slack, hook)
+
+
+async def test_what_was_under_way_when_it_was_disabled_does_not_enable_it(world: World) -> None:
+    for number in (1, 2):
+        await world.add(number, targets=(HOOK,))
+    under_way, refused = await world.store.deliveries.lease_due(100)
+    world.clock.advance(1)
+    assert await world.store.deliveries.settle_gone(refused, 410, "gone", told=told(2))
+    assert await world.store.deliveries.settle_delivered(under_way, 200)
+    assert len(await world.store.targets.disabled_targets()) == 1
+    world.clock.advance(1)
+    await world.store.deliveries.replay(refused.delivery.id)
+    leased = await world.store.deliveries.lease_due(100)
+    (replayed,) = [each for each in leased if each.delivery.target == HOOK]
+    assert await world.store.deliveries.settle_delivered(replayed, 200)
+    assert await world.store.targets.disabled_targets() == ()
+
+
+async def test_one_that_has_recovered_is_not_disabled_for_its_past(world: World) -> None:
+    await world.add(1, targets=(HOOK,))
+    await fail(world, await only(world))
+    disable = world.store.targets.disable_target
+    assert not await disable(HOOK.address, "120 h", failing_before=NOW - timedelta(seconds=1))
+    assert await disable(HOOK.address, "120 h", failing_before=NOW)

@@ -25,6 +25,7 @@ from bot.errors import (
     TryAgain,
     UsageError,
 )
+from storage.errors import DatabaseUnavailable
 
 JSON = {"Content-Type": "application/json"}
 
@@ -240,3 +241,17 @@ async def test_a_webhook_that_may_not_be_named_is_told_at_its_field(rest):
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, "VALIDATION_ERROR")
     assert error["details"] == [{"field": "webhookUrl", "reason": "Name a public host."}]
+
+
+async def test_while_the_database_is_down_it_is_503_and_no_line_of_its_own(rest):
+    rest.operations.failure = DatabaseUnavailable("down")
+
+    with capture_logs() as logs:
+        reading, changing = await rest.http.get("/api/instances"), await rest.create()
+
+    told = [
+        (a.status_code, a.json()["error"]["code"], a.json()["error"].get("retryable"))
+        for a in (reading, changing)
+    ]
+    assert told == [(503, "SERVICE_UNAVAILABLE", True), (503, "SERVICE_UNAVAILABLE", None)]
+    assert "rest.broken" not in [line["event"] for line in logs]

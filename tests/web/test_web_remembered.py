@@ -200,3 +200,25 @@ async def test_no_more_than_so_many_are_kept(commits):
             await http.get(f"/api/instances/{number}")
 
     assert len(layer._answers) == 1
+
+
+async def test_who_does_not_read_what_he_asked_for_holds_up_nobody(commits):
+    layer = Remembered(Counted(), generation=commits)
+    stuck = asyncio.Event()
+
+    async def never_read(_message):
+        await stuck.wait()
+
+    scope = {"type": "http", "method": "GET", "path": "/api/instances", "query_string": b"", "headers": []}
+    first = asyncio.create_task(layer(dict(scope), None, never_read))
+    sent = []
+
+    async def read(message):
+        sent.append(message)
+
+    async with asyncio.timeout(5):
+        await asyncio.sleep(0)
+        await layer(dict(scope), None, read)
+    assert sent[0]["status"] == 200
+    stuck.set()
+    await first

@@ -119,6 +119,19 @@ async def test_headers_that_trickle_in_are_refused_when_they_are_too_long(rest):
     assert answer.endswith(b"The headers are longer than 16384 bytes.")
 
 
+async def test_trailers_without_end_are_refused(rest):
+    async with _serving(rest.app) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+        await writer.drain()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"".join(b"X-%d: " % number + b"x" * 1_000 + b"\r\n" for number in range(17)))
+        answer = await reader.read()
+        writer.close()
+
+    assert answer.endswith(b"The headers are longer than 16384 bytes.")
+
+
 async def test_a_long_body_is_no_long_head_and_neither_are_many_requests_together(rest):
     body = json.dumps({"name": "a", "productName": "b", "templateId": "c", "more": "x" * 900}).encode()
     head = b"POST /api/instances HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

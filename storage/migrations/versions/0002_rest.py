@@ -12,10 +12,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("instances", sa.Column("correlation_id", sa.Text()))
+    # In the order in which a request takes them: an older replica may be at work.
     op.add_column("requests", sa.Column("fingerprint", sa.Text()))
     op.add_column("requests", sa.Column("answer", sa.Text()))
     op.create_index("ix_requests_created_at", "requests", ["created_at"])
+    op.add_column("instances", sa.Column("correlation_id", sa.Text()))
     op.create_table(
         "delivery_attempts",
         sa.Column("delivery_id", sa.Text(), nullable=False),
