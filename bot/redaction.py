@@ -64,6 +64,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(sshpass\s+-p\s*)(?:'[^']*'|\"[^\"]*\"|\S+)"), rf"\1{HIDDEN}"),
     # How people and tools write it down; `password authentication failed` is a sentence.
     (re.compile(r"\b((?:password|passwd|passphrase):\s*)(?!\[hidden\])\S+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    # In quotes up to the same quote, so that what a password has of blanks and commas goes with it.
+    (
+        re.compile(
+            rf"\b([\w-]{{0,40}}?(?:{_ASSIGNED})[\"']?\s*[:=]\s*)([\"'])(?!\[hidden\])(?:\\.|(?!\2)[^\\])+\2",
+            re.IGNORECASE,
+        ),
+        rf"\1\2{HIDDEN}\2",
+    ),
     # `token=x`, `'token': 'x'`, `"api_key":"x"`; not `token: expired`, which is a sentence.
     (
         re.compile(

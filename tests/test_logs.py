@@ -323,6 +323,20 @@ def test_an_object_is_shown_as_its_text_without_secrets(written: Written) -> Non
     assert "CANARY" not in written()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{'sshPassword': 'CANARY,CANARY;CANARY CANARY'}",
+        '{"password": "CANARY \\" CANARY", "port": 1}',
+        'token="CANARY&CANARY"',
+    ],
+)
+def test_a_quoted_secret_goes_to_its_last_quote(said: str, written: Written) -> None:
+    structlog.get_logger("bot.x").info("said", why=said)
+    assert "CANARY" not in written()
+    assert "hidden" in written()
+
+
 def test_warnings_become_lines() -> None:
     written = to_text()
     with warnings.catch_warnings():
