@@ -85,6 +85,10 @@ class _Uncommitted:
         self._database = database
         self.deployment = database.deployment
 
+    async def read(self, work: Callable[[Connection], Any]) -> Any:
+        """Somebody else's, beside it."""
+        return await self._database.read(work)
+
     async def write(self, work: Callable[[Connection], Any], *, urgent: bool) -> NoReturn:
         def work_and_die(connection: Connection) -> NoReturn:
             work(connection)
