@@ -103,7 +103,7 @@ class InstanceRoutes:
         if key is None and body.template_id is None and self._operations.defaults.template is None:
             raise Refused(missing("templateId", "is needed: DEFAULT_TEMPLATE is not set"))
         # Names may repeat here.
-        origin = origin_of(request, key, body.model_dump_json(exclude_none=True), channel=self._channel)
+        origin = origin_of(request, key, body, channel=self._channel)
         created = await self._operations.create(_asked(body), PROGRAM, origin, unique_name=False)
         return CreatedOut(
             instance_id=created.id,

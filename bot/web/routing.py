@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Header
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from bot.asking import Origin
@@ -50,13 +51,19 @@ async def require_json(request: Request) -> None:
         raise Refused(fault(415, "Send JSON, with the header Content-Type: application/json."))
 
 
-def origin_of(request: Request, key: str | None, body: str = "", channel: str | None = None) -> Origin:
-    """`body`: what was understood of it, so that blanks and unknown fields make no other request."""
-    asked = f"{request.method} {request.url.path} {body}"
+def origin_of(
+    request: Request, key: str | None, body: BaseModel | None = None, channel: str | None = None
+) -> Origin:
     return Origin(
         # Not per key of API_KEYS: a retry after a rotation is still the same request.
         key=None if key is None else f"rest:{key}",
-        fingerprint=None if key is None else hashlib.sha256(asked.encode()).hexdigest(),
+        fingerprint=None if key is None else _fingerprint(request, body),
         correlation_id=request.scope["state"]["correlation_id"],
         channel=channel,
     )
+
+
+def _fingerprint(request: Request, body: BaseModel | None) -> str:
+    """Of what was understood, so that blanks, nulls and unknown fields make no other request."""
+    understood = "" if body is None else body.model_dump_json(exclude_none=True)
+    return hashlib.sha256(f"{request.method} {request.url.path} {understood}".encode()).hexdigest()
