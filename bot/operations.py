@@ -5,21 +5,27 @@ Every change is one transaction, keyed by the request, so that a redelivery acts
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot import trail
 from bot.asking import Acted, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
 from bot.cloud import Cloud
-from bot.errors import BotError, InstanceNotFound, InvalidState, KeyReused, NameTaken, NotAllowed, UsageError
+from bot.errors import (
+    BotError,
+    InstanceNotFound,
+    InvalidState,
+    KeyReused,
+    NameTaken,
+    NotAllowed,
+    UsageError,
+)
 from bot.matching import match_gpu
 from bot.receivers import PUBLIC_ONLY, Receivers
-from bot.timings import LONGEST_HEEDED
+from bot.requested import new_instance, random_text, until_sent
 from bot.wishes import grant
 from storage import errors as refusals
 from storage.cloud import Details, Secrets
@@ -27,8 +33,6 @@ from storage.errors import Ambiguous, NameInUse, NoSuchInstance
 from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, State, Wish
 from storage.store.finding import Find
 from storage.store.store import Store
-
-_ALPHABET = string.ascii_lowercase + string.digits
 
 
 class Operations:
@@ -67,7 +71,8 @@ class Operations:
                 return earlier
             raise
         now = self._clock()
-        instance = _new_instance(request, actor, origin, now)
+        refusal = self._novita.refusal()
+        instance = new_instance(request, actor, origin, now, refusal)
         card = None
         if origin.channel is not None:
             card = NewCard(channel=origin.channel, response_url=origin.response_url)
@@ -75,7 +80,7 @@ class Operations:
         try:
             created = await self._store.instances.add(
                 instance,
-                due_after=self._wait(),
+                due_after=until_sent(refusal),
                 key=origin.request_key,
                 event=event,
                 card=card,
@@ -177,12 +182,6 @@ class Operations:
         except refusals.KeyReused as error:
             raise KeyReused from error
 
-    def _wait(self) -> timedelta:
-        """Until a create can be sent: looked at before, it would only be put off again."""
-        refusal = self._novita.refusal()
-        pause = None if refusal is None else refusal.retry_after
-        return min(pause or timedelta(0), LONGEST_HEEDED)
-
     def may_act(self, actor: Actor, i: Instance) -> bool:
         if actor.is_program:
             return True
@@ -228,7 +227,7 @@ class Operations:
         full = match_gpu(gpu, names) if names else gpu
         words = "".join(c if c.isascii() and c.isalnum() else " " for c in full.lower()).split()
         stem = "-".join(words[:2])[:30] or "gpu"
-        return f"{stem}-{_random(4)}"
+        return f"{stem}-{random_text(4)}"
 
     @staticmethod
     def _find(ref: str | None, actor: Actor) -> Find:
@@ -258,32 +257,3 @@ def _not_found(ref: str | None) -> str:
 
 def _how_to_run(i: Instance) -> str:
     return f"/gpu start {i.name}" if i.state is State.STOPPED else f"/gpu status {i.name}"
-
-
-def _new_instance(request: CreateRequest, actor: Actor, origin: Origin, now: datetime) -> Instance:
-    return Instance(
-        id=_random(16),
-        name=request.name,
-        requester=actor.user_id,
-        team_id=actor.team_id,
-        channel=origin.channel,
-        request=request,
-        created_at=now,
-        state=State.CREATING,
-        wish=Wish.CREATE,
-        wished_by=actor.user_id,
-        wished_at=now,
-        correlation_id=origin.correlation_id,
-        acted_at=now,
-        updated_at=now,
-    )
-
-
-def _random(length: int) -> str:
-    # Drawn at once: each draw asks the system.
-    number = secrets.randbelow(len(_ALPHABET) ** length)
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, len(_ALPHABET))
-        digits.append(_ALPHABET[digit])
-    return "".join(digits)

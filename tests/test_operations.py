@@ -222,6 +222,8 @@ async def test_there_is_nothing_to_connect_to_unless_it_runs(s: Scene, state, hi
 async def test_a_create_that_cannot_be_sent_yet_is_not_looked_at_before(s: Scene):
     s.novita.refusing = NotSent("Too many calls.", retry_after=seconds(40))
     i = await create(s)
+    assert i.refusal is not None
+    assert i.refusal.message == "Too many calls."  # what its card says meanwhile
     s.novita.refusing = None
     await s.settle()
     assert (await s.now(i)).attempt == 0
