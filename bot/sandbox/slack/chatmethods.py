@@ -45,12 +45,18 @@ def delete(workspace: Workspace, _: Inspector, arguments: Arguments) -> Answer:
 
 
 def post_ephemeral(workspace: Workspace, inspector: Inspector, arguments: Arguments) -> Answer:
+    """In a thread it is shown only where there is one already: Slack accepts it all the same."""
     channel = workspace.writable_channel(arguments.text("channel"))
     reader = arguments.text("user")
     if reader not in channel.members:
         raise SlackError("user_not_in_channel")
     inspector.message("chat.postEphemeral", arguments.values)
     thread_ts = arguments.maybe("thread_ts")
+    if thread_ts is not None and len(workspace.board.thread(channel.id, thread_ts)) < 2:
+        inspector.record(
+            "chat.postEphemeral", f"nobody sees it: {thread_ts} has no reply, so it is no thread"
+        )
+        return {"message_ts": workspace.timestamps.next()}
     message = workspace.whisper(reader, channel, arguments.content, thread_ts=thread_ts)
     return {"message_ts": message.ts}
 

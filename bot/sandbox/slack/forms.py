@@ -9,6 +9,7 @@ from typing import Any
 from bot.sandbox.slack.blocktree import Block, Element, interactive
 
 Entries = dict[tuple[str, str], dict[str, Any]]
+"""By block_id and action_id."""
 
 _TEXTS = ("plain_text_input", "number_input", "email_text_input", "url_text_input")
 # Type of element: the key of the answer, the key of what is there at first.
@@ -45,6 +46,48 @@ def state_values(blocks: Iterable[Block], typed: Mapping[tuple[str, str], Any]) 
     return values
 
 
+def entries(values: Mapping[str, Mapping[str, dict[str, Any]]]) -> Entries:
+    """`values`: a whole `state.values`."""
+    return {
+        (block_id, action_id): entry
+        for block_id, found in values.items()
+        for action_id, entry in found.items()
+    }
+
+
+def filled_in(blocks: Iterable[Block], values: Mapping[str, Mapping[str, Any]]) -> list[Block]:
+    """Copies in which what is chosen or typed stands where it was initially."""
+    copies = copy.deepcopy(list(blocks))
+    for block, element in stateful(copies):
+        key, initial = ANSWERS[element["type"]]
+        element.pop(initial, None)
+        given = values[block["block_id"]][element["action_id"]][key]
+        element.update({initial: given} if given else {})
+    return copies
+
+
+def dispatches(block: Block, element: Element, *, entered: bool = True) -> bool:
+    """Whether what is done to the element reaches the app at once: in an input block only where the block
+    wants it. `entered`: a text was finished with the enter key; otherwise a character was typed."""
+    if block["type"] != "input":
+        return True
+    if not block.get("dispatch_action"):
+        return False
+    if element["type"] not in _TEXTS:
+        return True
+    config = element.get("dispatch_action_config", {})
+    wanted = config.get("trigger_actions_on", ["on_enter_pressed"])
+    return ("on_enter_pressed" if entered else "on_character_entered") in wanted
+
+
+def is_text(element: Element) -> bool:
+    return element["type"] in _TEXTS
+
+
+def is_external(element: Element) -> bool:
+    return element["type"] in {"external_select", "multi_external_select"}
+
+
 def stateful(blocks: Iterable[Block]) -> Iterator[tuple[Block, Element]]:
     return (pair for pair in interactive(blocks) if pair[1]["type"] in ANSWERS)
 
@@ -68,7 +111,7 @@ def answer(element: Element, value: Any) -> dict[str, Any]:
 
 
 def option(element: Element, wanted: Any) -> dict[str, Any]:
-    """A dict is taken as it is: external selects load their options from the app."""
+    """By its value or its text. A dict is taken as it is."""
     if isinstance(wanted, dict):
         return wanted
     offered = [*element.get("options", ())]
@@ -80,8 +123,13 @@ def option(element: Element, wanted: Any) -> dict[str, Any]:
     raise LookupError(f"{element['action_id']!r} offers no {wanted!r}, only: {listing}")
 
 
-def answers(blocks: Iterable[Block], values: Mapping[str, Any]) -> Entries:
-    """`values` by block_id or action_id. Raises LookupError for a key that is neither."""
+def answers(
+    blocks: Iterable[Block],
+    values: Mapping[str, Any],
+    offering: Callable[[Block, Element], Element] = lambda _, element: element,
+) -> Entries:
+    """`values` by block_id or action_id. `offering`: the element with all the options that can be chosen.
+    Raises LookupError for a key that is neither."""
     fields = list(stateful(blocks))
     typed: Entries = {}
     for key, value in values.items():
@@ -90,7 +138,7 @@ def answers(blocks: Iterable[Block], values: Mapping[str, Any]) -> Entries:
             names = ", ".join(f"{block['block_id']}/{element['action_id']}" for block, element in fields)
             raise LookupError(f"{key!r} names {len(found)} fields, there are: {names}")
         block, element = found[0]
-        typed[block["block_id"], element["action_id"]] = answer(element, value)
+        typed[block["block_id"], element["action_id"]] = answer(offering(block, element), value)
     return typed
 
 

@@ -154,7 +154,8 @@ async def test_a_push_needs_a_modal_underneath(client: AsyncWebClient, app: RawA
 async def test_an_action_in_a_view_carries_its_state_and_no_response_url(
     app: RawApp, opened: Opener, ada: Person
 ) -> None:
-    view = await opened(modal(NAME, field("region", "static_select", options=offered("hk", "us")), BUTTON))
+    region = field("region", "static_select", options=offered("hk", "us")) | {"dispatch_action": True}
+    view = await opened(modal(NAME, region, BUTTON))
     ada.fill(view, {"name": "abc"})
     await ada.choose(view, "region-value", "us")
     await ada.press(view, "More")
@@ -427,7 +428,7 @@ async def test_the_home_tab_is_opened_published_and_guarded_by_its_hash(
 async def test_an_external_select_asks_the_app(
     server: SlackServer, app: RawApp, opened: Opener, ada: Person
 ) -> None:
-    view = await opened(modal(field("template", "external_select")))
+    view = await opened(modal(field("template", "external_select", min_query_length=0)))
     app.answer = lambda _: {"options": offered("py")}
     assert await ada.search(view, "template-value", "p") == offered("py")
     payload = app.payloads[-1]
