@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.sandbox.slack.arguments import Arguments
+from bot.sandbox.slack.chatmethods import whispers_show
 from bot.sandbox.slack.grants import ResponseUrl
 from bot.sandbox.slack.inspection import Inspector
 from bot.sandbox.slack.messages import Content, Message
@@ -28,7 +29,7 @@ def respond(workspace: Workspace, inspector: Inspector, path: str, arguments: Ar
     if original is not None and not deletes and arguments.values.get("replace_original", True):
         _replace(workspace, url, original, arguments)
     else:
-        _add(workspace, url, arguments)
+        _add(workspace, inspector, url, arguments)
 
 
 def _original(workspace: Workspace, url: ResponseUrl) -> Message | None:
@@ -55,11 +56,11 @@ def _replace(workspace: Workspace, url: ResponseUrl, original: Message, argument
         workspace.edit(original, arguments.content)
 
 
-def _add(workspace: Workspace, url: ResponseUrl, arguments: Arguments) -> None:
-    """Into a thread only what all see: Slack's guide knows of no other, and what one person sees comes below
-    the channel (slackapi/bolt-js#963)."""
+def _add(workspace: Workspace, inspector: Inspector, url: ResponseUrl, arguments: Arguments) -> None:
+    """For a thread Slack's guide tells of `in_channel` only; to one person as in chat.postEphemeral."""
     channel = workspace.channels[url.channel]
+    thread_ts = arguments.maybe("thread_ts")
     if arguments.values.get("response_type") == "in_channel":
-        workspace.post(channel, arguments.content, thread_ts=arguments.maybe("thread_ts"))
-    else:
-        workspace.whisper(url.user, channel, arguments.content)
+        workspace.post(channel, arguments.content, thread_ts=thread_ts)
+    elif whispers_show(workspace, inspector, "response_url", channel, thread_ts):
+        workspace.whisper(url.user, channel, arguments.content, thread_ts=thread_ts)
