@@ -80,8 +80,17 @@ def dispatches(block: Block, element: Element, *, entered: bool = True) -> bool:
     return ("on_enter_pressed" if entered else "on_character_entered") in wanted
 
 
+def shortest_search(element: Element) -> int:
+    """Characters, before an external select asks the app; Slack's own number where the app names none."""
+    return int(element.get("min_query_length", 3))
+
+
 def is_text(element: Element) -> bool:
     return element["type"] in _TEXTS
+
+
+def is_many(element: Element) -> bool:
+    return bool(element["type"].startswith("multi_") or element["type"] == "checkboxes")
 
 
 def is_external(element: Element) -> bool:
@@ -94,7 +103,7 @@ def stateful(blocks: Iterable[Block]) -> Iterator[tuple[Block, Element]]:
 
 def initial_answer(element: Element) -> dict[str, Any]:
     key, initial = ANSWERS[element["type"]]
-    nothing: Any = [] if _is_many(element) else None
+    nothing: Any = [] if is_many(element) else None
     return {"type": element["type"], key: element.get(initial, nothing)}
 
 
@@ -103,23 +112,28 @@ def answer(element: Element, value: Any) -> dict[str, Any]:
     None and "" empty it. Raises LookupError for an option that is not offered."""
     key, _ = ANSWERS[element["type"]]
     if value is None or value == "":
-        return {"type": element["type"], key: [] if _is_many(element) else None}
+        return {"type": element["type"], key: [] if is_many(element) else None}
     if not key.startswith("selected_option"):
         return {"type": element["type"], key: value if key != "value" else str(value)}
-    chosen = [option(element, item) for item in ([value] if not _is_many(element) else value)]
-    return {"type": element["type"], key: chosen if _is_many(element) else chosen[0]}
+    chosen = [option(element, item) for item in ([value] if not is_many(element) else value)]
+    return {"type": element["type"], key: chosen if is_many(element) else chosen[0]}
+
+
+def offered(element: Element) -> list[dict[str, Any]]:
+    """Those in groups too."""
+    groups = element.get("option_groups", ())
+    return [*element.get("options", ()), *(item for group in groups for item in group["options"])]
 
 
 def option(element: Element, wanted: Any) -> dict[str, Any]:
     """By its value or its text. A dict is taken as it is."""
     if isinstance(wanted, dict):
         return wanted
-    offered = [*element.get("options", ())]
-    offered += [item for group in element.get("option_groups", ()) for item in group["options"]]
-    for item in offered:
+    options = offered(element)
+    for item in options:
         if wanted in {item.get("value"), item["text"]["text"]}:
             return dict(item)
-    listing = ", ".join(repr(item.get("value")) for item in offered)
+    listing = ", ".join(repr(item.get("value")) for item in options)
     raise LookupError(f"{element['action_id']!r} offers no {wanted!r}, only: {listing}")
 
 
@@ -190,7 +204,3 @@ _CHECKS: dict[str, Callable[[Element, str], str | None]] = {
     "url_text_input": _url_complaint,
     "email_text_input": _email_complaint,
 }
-
-
-def _is_many(element: Element) -> bool:
-    return bool(element["type"].startswith("multi_") or element["type"] == "checkboxes")

@@ -18,6 +18,7 @@ from bot.sandbox.slack.forms import (
     dispatches,
     is_text,
     option,
+    shortest_search,
     state_values,
 )
 from bot.sandbox.slack.installation import Reach
@@ -31,9 +32,6 @@ from bot.sandbox.slack.views import View
 
 if TYPE_CHECKING:
     from bot.sandbox.slack.server import SlackServer
-
-_SHORTEST_SEARCH = 3
-"""Slack's own `min_query_length`, where the app names none."""
 
 
 class Person:
@@ -144,7 +142,7 @@ class Person:
         """The options that the app offers in an external select; none if it does not answer properly, or is
         not even asked, because too little is typed."""
         block, element = find_element(_blocks(where), action_id, block_id)
-        if len(typed) < element.get("min_query_length", _SHORTEST_SEARCH):
+        if len(typed) < shortest_search(element):
             return []
         payloads = self._server.payloads
         if isinstance(where, View):
