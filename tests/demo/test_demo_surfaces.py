@@ -247,3 +247,10 @@ async def test_shortcuts_are_used_by_name(world: World) -> None:
     assert world.sent[-1].payload["message_ts"] == post.ts
     assert "only: Rent a GPU" in (await world.type("shortcut Status"))[0]
     assert (await world.type("shortcut Status on c")) == ["? There is no card of c here."]
+
+
+async def test_a_question_is_answered_with_fill_alone(world: World) -> None:
+    world.answers = opens(world, modal({"type": "section", "text": plain("Sure?")}), FORM)
+    told = await world.type("/gpu delete a", "fill")
+    assert world.sent[-1].payload["type"] == "view_submission"
+    assert told[-1] == "The form 'Rent' of ada is closed."

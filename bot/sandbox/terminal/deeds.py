@@ -232,7 +232,6 @@ def _alone(deed: Deed) -> Callable[[list[str]], Deed]:
     return read
 
 
-_SPOKEN: dict[str, Callable[..., Deed]] = {"say": Say, "reply": Reply}
 _READERS: dict[str, Callable[[list[str]], Deed]] = {
     "press": _press,
     "fill": _fill,
@@ -249,6 +248,7 @@ _READERS: dict[str, Callable[[list[str]], Deed]] = {
     "quit": _alone(Quit()),
     "exit": _alone(Quit()),
 }
+_SPOKEN: dict[str, Callable[..., Deed]] = {"say": Say, "reply": Reply}
 _VERBS = frozenset(
     {"create", "launch", "list", "ls", "ps", "status", "show", "start", "stop", "restart", "ssh"}
     | {"delete", "rm", "destroy", "down"}
