@@ -22,6 +22,13 @@ def rich(*elements: dict[str, Any], kind: str = "rich_text_section") -> dict[str
     return {"type": "rich_text", "elements": [{"type": kind, "elements": list(elements)}]}
 
 
+MINE, ALL = ({"text": plain(words), "value": words} for words in ("Mine", "All"))
+
+
+def menu(kind: str, action_id: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "action_id": action_id, "options": [MINE, ALL], **more}
+
+
 def button(words: str, **more: Any) -> dict[str, Any]:
     return {"type": "button", "text": plain(words), "action_id": "a", **more}
 
@@ -36,6 +43,37 @@ def button(words: str, **more: Any) -> dict[str, Any]:
         ({"type": "divider"}, ["─" * 40]),
         ({"type": "actions", "elements": [button("A"), button("B", style="danger")]}, ["[ A ]  [ B ]"]),
         ({"type": "actions", "elements": [{"type": "datepicker"}]}, ["(datepicker)"]),
+        ({"type": "actions", "elements": [menu("static_select", "filter")]}, ["[ filter: Mine | All ▾ ]"]),
+        (
+            {"type": "actions", "elements": [menu("radio_buttons", "mode", initial_option=ALL)]},
+            ["[ mode: All ▾ ]"],
+        ),
+        (
+            {
+                "type": "actions",
+                "elements": [menu("multi_static_select", "many", initial_options=[MINE, ALL])],
+            },
+            ["[ many: Mine, All ▾ ]"],
+        ),
+        (
+            {"type": "actions", "elements": [{**menu("external_select", "pick"), "options": []}]},
+            ["[ pick: … ▾ ]"],
+        ),
+        (
+            {"type": "section", "text": text("a"), "accessory": menu("overflow", "more")},
+            ["a", "[ ⋯ Mine | All ]"],
+        ),
+        (
+            {"type": "input", "label": plain("Day"), "element": {"type": "datepicker", "action_id": "day"}},
+            ["Day  [ day: … ▾ ]"],
+        ),
+        (
+            {
+                "type": "actions",
+                "elements": [{"type": "datepicker", "action_id": "d", "initial_date": "2026-11-23"}],
+            },
+            ["[ d: 2026-11-23 ▾ ]"],
+        ),
         (rich({"type": "text", "text": "as *is*"}, {"type": "emoji", "name": "x"}), ["as *is*❌"]),
         (rich({"type": "link", "url": "https://a.example", "text": "page"}), ["page"]),
         (rich({"type": "link", "url": "https://a.example"}), ["https://a.example"]),

@@ -22,6 +22,14 @@ from bot.sandbox.terminal.words import HELP, MAIN_JOB
         ("fill image=a=b disk=", deeds.Fill(values=(("image", "a=b"), ("disk", "")))),
         ("fill", deeds.Fill(values=())),
         ("cancel", deeds.CloseForm()),
+        ("home", deeds.OpenHome()),
+        ('choose GPU="RTX 4090"', deeds.Choose(field="gpu", value="RTX 4090")),
+        ("choose template=", deeds.Choose(field="template", value="")),
+        ("say what's @gpu-ops up to?", deeds.Say(text="what's @gpu-ops up to?")),
+        ('Reply @gpu-ops "status', deeds.Reply(text='@gpu-ops "status')),
+        ('shortcut "Rent a GPU"', deeds.UseShortcut(name="Rent a GPU", of=None)),
+        ("shortcut Rent a GPU", deeds.UseShortcut(name="Rent a GPU", of=None)),
+        ("shortcut Show status ON my-train", deeds.UseShortcut(name="Show status", of="my-train")),
         ("as @Ben", deeds.Become(name="ben")),
         ("in #Random", deeds.Go(channel="random")),
         ("in dm", deeds.Go(channel="dm")),
@@ -55,6 +63,13 @@ def test_a_line_is_read(line: str, deed: deeds.Deed | None) -> None:
         ("press stop my-train now", "press stop"),
         ("fill gpu 4090", "field=value"),
         ("fill =4090", "field=value"),
+        ("choose gpu", "field=value"),
+        ("choose", "field=value"),
+        ("choose gpu=1 name=a", "field=value"),
+        ("say", "Say what: say"),
+        ("reply  ", "Say what: reply"),
+        ("shortcut", "Say which: shortcut"),
+        ("home now", "no further words"),
         ("as", "as ada"),
         ("in", "in #gpu"),
         ("cloud", "cloud reclaim NAME"),
@@ -86,7 +101,8 @@ def test_any_line_can_be_read(line: str) -> None:
 
 def test_every_line_of_the_help_begins_with_one_that_can_be_read() -> None:
     firsts = {line.split()[0] for line in HELP.splitlines()}
-    assert firsts == {"/gpu", "press", "fill", "cancel", "as", "in", "cloud", "wait", "quit"}
+    slack = {"/gpu", "press", "fill", "choose", "cancel", "home", "say", "reply", "shortcut", "as", "in"}
+    assert firsts == slack | {"cloud", "wait", "quit"}
     for word in firsts - {"/gpu"}:
         examples = (word, f"{word} x", f"{word} x=y", f"{word} down")
         assert any(not isinstance(read_deed(example), Unknown) for example in examples), word

@@ -11,7 +11,7 @@ from bot.grammar.commands import Create
 from bot.messages.form import create_form, loading_form
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Workspace
-from bot.sandbox.terminal.modal import NoSuchField, answers_for, form, shown_answer
+from bot.sandbox.terminal.modal import NoSuchField, answers_for, form, searched, shown_answer
 from storage.cloud import BillingMode, Cluster, Product, Template
 
 
@@ -106,6 +106,50 @@ def test_what_does_not_fit_is_said_with_what_does(typed: dict[str, str], said: s
     with pytest.raises(NoSuchField) as caught:
         answers(**typed)
     assert str(caught.value).startswith(said)
+
+
+def external(kind: str = "external_select", **more: Any) -> dict[str, Any]:
+    element = {"type": kind, "action_id": "form:template", **more}
+    label = {"type": "plain_text", "text": "Template"}
+    return {"type": "input", "block_id": "template", "label": label, "element": element}
+
+
+def test_a_field_that_is_searched_says_so() -> None:
+    definition = {"type": "modal", "title": {"type": "plain_text", "text": "t"}, "blocks": [external()]}
+    workspace = Workspace(clock=Clock())
+    opened = workspace.open_view(workspace.triggers.issue("U0ADA"), definition)
+    assert lines(form(opened, reader(), 80)) == [
+        "form:template *  Template",
+        "                 type some letters of it",
+    ]
+
+
+def test_a_field_is_named_by_the_last_part_of_its_id_too_and_takes_what_was_found() -> None:
+    block = external()
+    option = {"text": {"type": "plain_text", "text": "pytorch-jupyter"}, "value": "1"}
+    found = {"form:template": {**block["element"], "options": [option]}}
+    assert answers_for([block], [("template", "pyt")], found) == {"form:template": option}
+    with pytest.raises(NoSuchField, match="nothing is found for x"):
+        answers_for([block], [("template", "x")], {"form:template": {**block["element"], "options": []}})
+
+
+def test_too_few_letters_are_not_searched_for() -> None:
+    assert searched(external()["element"], "") == []
+    assert searched(external("multi_external_select", min_query_length=1)["element"], "py, js") == [
+        "py",
+        "js",
+    ]
+    with pytest.raises(NoSuchField, match="form:template: type 3 letters or more to search"):
+        searched(external()["element"], "py")
+
+
+def test_a_question_without_fields_can_be_answered() -> None:
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "Sure?"}}
+    title = {"type": "plain_text", "text": "Delete"}
+    definition = {"type": "modal", "title": title, "submit": title, "blocks": [section]}
+    workspace = Workspace(clock=Clock())
+    opened = workspace.open_view(workspace.triggers.issue("U0ADA"), definition)
+    assert lines(form(opened, reader(), 80)) == ["Sure?", "[ Delete ] type fill   [ Close ] type cancel"]
 
 
 def test_an_answer_of_another_kind_shows_as_empty() -> None:

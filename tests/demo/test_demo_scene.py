@@ -141,9 +141,26 @@ def test_a_message_that_is_deleted_is_noted(world: World) -> None:
 
 
 def test_what_people_write_has_their_name(world: World) -> None:
-    world.workspace.say("U0BEN", GPU, "hello")
+    parent = world.workspace.say("U0BEN", GPU, "hello <@U0GPUBOT>")
+    world.workspace.say("U0CLEO", GPU, "hello too", parent.ts)
     world.scene.typed(ADA, GPU, "/gpu list")
-    assert world.told() == ["ben 12:00:00  #gpu", "  hello", "ada 12:00:00  #gpu", "  /gpu list"]
+    assert world.told() == [
+        "ben 12:00:00  #gpu",
+        "  hello @gpu-ops",
+        "cleo 12:00:00  #gpu · thread of hello @gpu-ops",
+        "  hello too",
+        "ada 12:00:00  #gpu",
+        "  /gpu list",
+    ]
+
+
+def test_a_text_that_is_no_object_is_told_too(world: World) -> None:
+    message = world.post(
+        {"text": "t", "blocks": [{"type": "markdown", "text": "# One"}, {"type": "divider"}]}
+    )
+    world.told()
+    world.workspace.edit(message, content({"text": "t", "blocks": [{"type": "markdown", "text": "# Two"}]}))
+    assert world.told()[0] == "gpu-ops 12:00:00  #gpu · edited"
 
 
 def test_connection_details_can_be_copied_in_one_piece(world: World) -> None:
@@ -203,12 +220,21 @@ def test_a_form_that_was_not_taken_says_why(world: World) -> None:
     ]
 
 
-def test_a_home_tab_is_drawn(world: World) -> None:
-    block = {"type": "section", "text": {"type": "mrkdwn", "text": "*Home*"}}
+def test_a_home_tab_is_drawn_for_who_has_it_open(world: World) -> None:
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": "*Mine*"}}
     view = world.workspace.publish_home(ADA, {"type": "home", "blocks": [block]})
-    assert any("Home" in line for line in world.told())
+    assert world.told() == []
+    world.scene.home_of = ADA
+    world.workspace.publish_home("U0BEN", {"type": "home", "blocks": [block]})
+    assert world.told() == []
+    view = world.workspace.publish_home(ADA, {"type": "home", "blocks": [block]})
+    head, _, line, _ = world.told()
+    assert head == "gpu-ops 12:00:00  the Home tab that only ada sees"
+    assert "Mine" in line
     world.scene.observe(HomePublished(user=ADA, view=view))
     assert world.told() == []
+    world.scene.home(ADA, view)
+    assert any("Mine" in line for line in world.told())
 
 
 def test_a_press_shows_what_slack_asks_first(world: World) -> None:

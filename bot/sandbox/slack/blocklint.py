@@ -55,7 +55,9 @@ def size_of(blocks: Any) -> int:
 
 
 def _message_findings(payload: dict[str, Any]) -> Iterator[str]:
-    if payload.get("delete_original") is True:
+    if payload.get("delete_original") is True and not any(
+        map(payload.get, ("text", "blocks", "attachments"))
+    ):
         yield from MESSAGE.findings(payload, "")
         return
     if not payload.get("text"):

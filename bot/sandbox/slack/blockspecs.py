@@ -58,7 +58,13 @@ _STATIC: dict[str, Kind] = {
     "options": Several(of=OPTION, most=100),
     "option_groups": Several(of=OPTION_GROUP, most=100),
 }
-OPTIONS = Shape(optional=_STATIC)
+OPTIONS = Shape(
+    optional={
+        "options": Several(of=OPTION, most=100, least=0),
+        "option_groups": Several(of=OPTION_GROUP, most=100, least=0),
+    }
+)
+"""What an app answers to block_suggestion: it may have found nothing."""
 _QUERY: dict[str, Kind] = {"min_query_length": Number(least=0, most=255)}
 _MANY: dict[str, Kind] = {"max_selected_items": Number(least=1, most=100)}
 _TALK: dict[str, Kind] = {

@@ -32,9 +32,10 @@ def interactive(blocks: Iterable[Block]) -> Iterator[tuple[Block, Element]]:
         yield from ((block, item) for item in elements_of(block) if item["type"] not in NOT_INTERACTIVE)
 
 
-def find_element(blocks: Iterable[Block], wanted: str) -> tuple[Block, Element]:
-    """By action_id, else by a button's text. Raises LookupError, with what there is, unless just one fits."""
-    pairs = list(interactive(blocks))
+def find_element(blocks: Iterable[Block], wanted: str, block_id: str | None = None) -> tuple[Block, Element]:
+    """By action_id, else by a button's text; in the block `block_id`, or in any. Raises LookupError, with
+    what there is, unless just one fits."""
+    pairs = [pair for pair in interactive(blocks) if block_id in {None, pair[0]["block_id"]}]
     for fits in (_has_id, _has_text):
         found = [pair for pair in pairs if fits(pair[1], wanted)]
         if len(found) == 1:

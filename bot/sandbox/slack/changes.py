@@ -17,6 +17,7 @@ class MessagePosted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageEdited:
     message: Message
+    before: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

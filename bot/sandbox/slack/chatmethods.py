@@ -9,6 +9,7 @@ from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.errors import SlackError
 from bot.sandbox.slack.inspection import Inspector
 from bot.sandbox.slack.messages import Message
+from bot.sandbox.slack.people import Channel
 from bot.sandbox.slack.workspace import Workspace
 
 Answer = dict[str, Any]
@@ -51,8 +52,21 @@ def post_ephemeral(workspace: Workspace, inspector: Inspector, arguments: Argume
         raise SlackError("user_not_in_channel")
     inspector.message("chat.postEphemeral", arguments.values)
     thread_ts = arguments.maybe("thread_ts")
+    if not whispers_show(workspace, inspector, "chat.postEphemeral", channel, thread_ts):
+        return {"message_ts": workspace.timestamps.next()}
     message = workspace.whisper(reader, channel, arguments.content, thread_ts=thread_ts)
     return {"message_ts": message.ts}
+
+
+def whispers_show(
+    workspace: Workspace, inspector: Inspector, where: str, channel: Channel, thread_ts: str | None
+) -> bool:
+    """Whether an ephemeral message can be seen: in a thread only where there is one already, with a reply.
+    Slack accepts it all the same (docs.slack.dev/reference/methods/chat.postEphemeral)."""
+    if thread_ts is None or len(workspace.board.thread(channel.id, thread_ts)) > 1:
+        return True
+    inspector.record(where, f"nobody sees it: {thread_ts} has no reply, so it is no thread")
+    return False
 
 
 def get_permalink(workspace: Workspace, _: Inspector, arguments: Arguments) -> Answer:

@@ -6,6 +6,8 @@ from bot.sandbox.slack.arguments import Arguments
 from bot.sandbox.slack.chatmethods import Answer, Method
 from bot.sandbox.slack.errors import SlackError
 from bot.sandbox.slack.inspection import Inspector
+from bot.sandbox.slack.people import ChannelKind
+from bot.sandbox.slack.scopes import SCOPE_TO_OPEN, SCOPE_TO_READ, demand
 from bot.sandbox.slack.workspace import Workspace
 
 
@@ -27,6 +29,7 @@ def user_info(workspace: Workspace, _: Inspector, arguments: Arguments) -> Answe
 
 def conversation_info(workspace: Workspace, _: Inspector, arguments: Arguments) -> Answer:
     channel = workspace.readable_channel(arguments.text("channel"))
+    demand(workspace.app.scopes, SCOPE_TO_READ[channel.kind])
     return {"channel": channel.as_json(workspace.app.user_id)}
 
 
@@ -34,12 +37,16 @@ def open_conversation(workspace: Workspace, _: Inspector, arguments: Arguments) 
     """With `users`, one id or a comma list, or with the `channel` of a conversation that is there already."""
     known = arguments.maybe("channel")
     if known:
-        return {"channel": {"id": workspace.readable_channel(known).id}}
+        channel = workspace.readable_channel(known)
+        demand(workspace.app.scopes, SCOPE_TO_OPEN.get(channel.kind))
+        return {"channel": {"id": channel.id}}
     users = [workspace.user(user_id.strip()) for user_id in arguments.text("users").split(",")]
     if any(user.deleted for user in users):
         raise SlackError("user_disabled")
     if any(user.is_bot for user in users):
         raise SlackError("cannot_dm_bot")
+    kind = ChannelKind.DIRECT if len(users) == 1 else ChannelKind.GROUP_DIRECT
+    demand(workspace.app.scopes, SCOPE_TO_OPEN[kind])
     channel = workspace.direct_channel({workspace.app.user_id, *(user.id for user in users)})
     whole = arguments.values.get("return_im")
     return {"channel": channel.as_json(workspace.app.user_id) if whole else {"id": channel.id}}

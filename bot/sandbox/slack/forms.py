@@ -9,6 +9,7 @@ from typing import Any
 from bot.sandbox.slack.blocktree import Block, Element, interactive
 
 Entries = dict[tuple[str, str], dict[str, Any]]
+"""By block_id and action_id."""
 
 _TEXTS = ("plain_text_input", "number_input", "email_text_input", "url_text_input")
 # Type of element: the key of the answer, the key of what is there at first.
@@ -45,13 +46,64 @@ def state_values(blocks: Iterable[Block], typed: Mapping[tuple[str, str], Any]) 
     return values
 
 
+def entries(values: Mapping[str, Mapping[str, dict[str, Any]]]) -> Entries:
+    """`values`: a whole `state.values`."""
+    return {
+        (block_id, action_id): entry
+        for block_id, found in values.items()
+        for action_id, entry in found.items()
+    }
+
+
+def filled_in(blocks: Iterable[Block], values: Mapping[str, Mapping[str, Any]]) -> list[Block]:
+    """Copies in which what is chosen or typed stands where it was initially."""
+    copies = copy.deepcopy(list(blocks))
+    for block, element in stateful(copies):
+        key, initial = ANSWERS[element["type"]]
+        element.pop(initial, None)
+        given = values[block["block_id"]][element["action_id"]][key]
+        element.update({initial: given} if given else {})
+    return copies
+
+
+def dispatches(block: Block, element: Element, *, entered: bool = True) -> bool:
+    """Whether what is done to the element reaches the app at once: in an input block only where the block
+    wants it. `entered`: a text was finished with the enter key; otherwise a character was typed."""
+    if block["type"] != "input":
+        return True
+    if not block.get("dispatch_action"):
+        return False
+    if element["type"] not in _TEXTS:
+        return True
+    config = element.get("dispatch_action_config", {})
+    wanted = config.get("trigger_actions_on", ["on_enter_pressed"])
+    return ("on_enter_pressed" if entered else "on_character_entered") in wanted
+
+
+def shortest_search(element: Element) -> int:
+    """Characters, before an external select asks the app; Slack's own number where the app names none."""
+    return int(element.get("min_query_length", 3))
+
+
+def is_text(element: Element) -> bool:
+    return element["type"] in _TEXTS
+
+
+def is_many(element: Element) -> bool:
+    return bool(element["type"].startswith("multi_") or element["type"] == "checkboxes")
+
+
+def is_external(element: Element) -> bool:
+    return element["type"] in {"external_select", "multi_external_select"}
+
+
 def stateful(blocks: Iterable[Block]) -> Iterator[tuple[Block, Element]]:
     return (pair for pair in interactive(blocks) if pair[1]["type"] in ANSWERS)
 
 
 def initial_answer(element: Element) -> dict[str, Any]:
     key, initial = ANSWERS[element["type"]]
-    nothing: Any = [] if _is_many(element) else None
+    nothing: Any = [] if is_many(element) else None
     return {"type": element["type"], key: element.get(initial, nothing)}
 
 
@@ -60,28 +112,38 @@ def answer(element: Element, value: Any) -> dict[str, Any]:
     None and "" empty it. Raises LookupError for an option that is not offered."""
     key, _ = ANSWERS[element["type"]]
     if value is None or value == "":
-        return {"type": element["type"], key: [] if _is_many(element) else None}
+        return {"type": element["type"], key: [] if is_many(element) else None}
     if not key.startswith("selected_option"):
         return {"type": element["type"], key: value if key != "value" else str(value)}
-    chosen = [option(element, item) for item in ([value] if not _is_many(element) else value)]
-    return {"type": element["type"], key: chosen if _is_many(element) else chosen[0]}
+    chosen = [option(element, item) for item in ([value] if not is_many(element) else value)]
+    return {"type": element["type"], key: chosen if is_many(element) else chosen[0]}
+
+
+def offered(element: Element) -> list[dict[str, Any]]:
+    """Those in groups too."""
+    groups = element.get("option_groups", ())
+    return [*element.get("options", ()), *(item for group in groups for item in group["options"])]
 
 
 def option(element: Element, wanted: Any) -> dict[str, Any]:
-    """A dict is taken as it is: external selects load their options from the app."""
+    """By its value or its text. A dict is taken as it is."""
     if isinstance(wanted, dict):
         return wanted
-    offered = [*element.get("options", ())]
-    offered += [item for group in element.get("option_groups", ()) for item in group["options"]]
-    for item in offered:
+    options = offered(element)
+    for item in options:
         if wanted in {item.get("value"), item["text"]["text"]}:
             return dict(item)
-    listing = ", ".join(repr(item.get("value")) for item in offered)
+    listing = ", ".join(repr(item.get("value")) for item in options)
     raise LookupError(f"{element['action_id']!r} offers no {wanted!r}, only: {listing}")
 
 
-def answers(blocks: Iterable[Block], values: Mapping[str, Any]) -> Entries:
-    """`values` by block_id or action_id. Raises LookupError for a key that is neither."""
+def answers(
+    blocks: Iterable[Block],
+    values: Mapping[str, Any],
+    offering: Callable[[Block, Element], Element] = lambda _, element: element,
+) -> Entries:
+    """`values` by block_id or action_id. `offering`: the element with all the options that can be chosen.
+    Raises LookupError for a key that is neither."""
     fields = list(stateful(blocks))
     typed: Entries = {}
     for key, value in values.items():
@@ -90,7 +152,7 @@ def answers(blocks: Iterable[Block], values: Mapping[str, Any]) -> Entries:
             names = ", ".join(f"{block['block_id']}/{element['action_id']}" for block, element in fields)
             raise LookupError(f"{key!r} names {len(found)} fields, there are: {names}")
         block, element = found[0]
-        typed[block["block_id"], element["action_id"]] = answer(element, value)
+        typed[block["block_id"], element["action_id"]] = answer(offering(block, element), value)
     return typed
 
 
@@ -142,7 +204,3 @@ _CHECKS: dict[str, Callable[[Element, str], str | None]] = {
     "url_text_input": _url_complaint,
     "email_text_input": _email_complaint,
 }
-
-
-def _is_many(element: Element) -> bool:
-    return bool(element["type"].startswith("multi_") or element["type"] == "checkboxes")

@@ -26,7 +26,8 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseUrl:
-    """`original_ts`: the message whose button was pressed. A command has none, hence nothing to replace."""
+    """`original_ts`: the message whose button was pressed. A command or a shortcut has none, hence nothing to
+    replace."""
 
     user: str
     channel: str

@@ -50,21 +50,21 @@ class Payloads:
         }
         return self._delivery(Kind.COMMAND, payload)
 
-    def message_action(
-        self, user_id: str, message: Message, block: Block, element: Element, choice: dict[str, Any]
+    def message_action(  # noqa: PLR0913, PLR0917 (a press has that many parts)
+        self,
+        user_id: str,
+        message: Message,
+        block: Block,
+        element: Element,
+        choice: dict[str, Any],
+        typed: Entries,
     ) -> Delivery:
-        """A button or menu of a message. Slack does not send an ephemeral message along."""
-        typed: Entries = {(block["block_id"], element["action_id"]): choice}
-        container = {
-            "type": "message",
-            "message_ts": message.ts,
-            "channel_id": message.channel,
-            "is_ephemeral": message.is_ephemeral,
-        }
+        """A button or menu of a message. `typed`: what this person has chosen in the message by now. Slack
+        does not send an ephemeral message along."""
         payload = {
             **self._interaction("block_actions", user_id),
             **self._place(user_id, message),
-            "container": container | ({"thread_ts": message.thread_ts} if message.thread_ts else {}),
+            "container": _container(message, block),
             "state": {"values": state_values(message.all_blocks, typed)},
             "actions": [self._action(block, element, choice)],
         }
@@ -88,28 +88,46 @@ class Payloads:
         return self._delivery(Kind.INTERACTIVE, payload)
 
     def shortcut(self, user_id: str, callback_id: str, message: Message | None) -> Delivery:
-        """A global one, or one on a message."""
+        """A global one, or one on a message. Neither names the app, and each names the person in its own way;
+        the response_url of the latter cannot replace a message."""
+        workspace, user = self._workspace, self._workspace.users[user_id]
         payload = {
             **self._interaction("shortcut", user_id),
+            "user": {"id": user.id, "username": user.name, "team_id": user.team_id},
             "callback_id": callback_id,
-            "action_ts": self._workspace.timestamps.next(),
+            "action_ts": workspace.timestamps.next(),
         }
+        del payload["api_app_id"]
         if message is not None:
-            place = self._place(user_id, message)
-            payload |= {"type": "message_action", "message_ts": message.ts, **place}
+            path = workspace.response_urls.issue(user_id, message.channel)
+            payload |= {
+                "type": "message_action",
+                "user": {"id": user.id, "name": user.name, "team_id": user.team_id},
+                "channel": self._channel(message),
+                "message_ts": message.ts,
+                "message": (workspace.board.find(message.channel, message.ts) or message).as_json(),
+                "response_url": self._address_of(path),
+            }
         return self._delivery(Kind.INTERACTIVE, payload)
 
     def suggestion(self, view: View, block: Block, element: Element, typed: str) -> Delivery:
-        """For the options of an external select."""
+        """For the options of an external select of a view."""
         payload = {
             **self._interaction("block_suggestion", view.user, view),
             "container": {"type": "view", "view_id": view.id},
-            "action_id": element["action_id"],
-            "block_id": block["block_id"],
-            "value": typed,
         }
-        del payload["trigger_id"]
-        return self._delivery(Kind.INTERACTIVE, payload)
+        return self._suggestion(payload, block, element, typed)
+
+    def message_suggestion(
+        self, user_id: str, message: Message, block: Block, element: Element, typed: str
+    ) -> Delivery:
+        """For the options of an external select of a message, of which only the place is told."""
+        payload = {
+            **self._interaction("block_suggestion", user_id),
+            "container": _container(message, block),
+            "channel": self._channel(message),
+        }
+        return self._suggestion(payload, block, element, typed)
 
     def event(self, event: dict[str, Any]) -> Delivery:
         workspace = self._workspace
@@ -127,15 +145,11 @@ class Payloads:
         }
         return self._delivery(Kind.EVENT, payload)
 
-    def home_opened(self, user_id: str) -> Delivery:
-        channel = self._workspace.direct_channel({self._workspace.app.user_id, user_id})
-        event = {"type": "app_home_opened", "user": user_id, "channel": channel.id, "tab": "home"}
-        view = self._workspace.views.home(user_id)
-        return self.event(event | ({"view": self._workspace.view_json(view)} if view else {}))
-
-    def mention(self, message: Message) -> Delivery:
-        event = {**message.as_json(), "type": "app_mention", "channel": message.channel}
-        return self.event(event)
+    def _suggestion(self, payload: dict[str, Any], block: Block, element: Element, typed: str) -> Delivery:
+        """It can open nothing: there is no trigger_id."""
+        names = {"action_id": element["action_id"], "block_id": block["block_id"], "value": typed}
+        del payload["trigger_id"]
+        return self._delivery(Kind.INTERACTIVE, payload | names)
 
     def _interaction(self, kind: str, user_id: str, view: View | None = None) -> dict[str, Any]:
         workspace, user = self._workspace, self._workspace.users[user_id]
@@ -153,17 +167,20 @@ class Payloads:
 
     def _place(self, user_id: str, message: Message) -> dict[str, Any]:
         """Where the message is, what it is now, and how to answer there."""
-        channel = self._workspace.channels[message.channel]
         path = self._workspace.response_urls.issue_for_message(
             user_id, message.channel, message.ts, is_ephemeral=message.is_ephemeral
         )
         current = self._workspace.board.find(message.channel, message.ts) or message
         shown = {} if message.is_ephemeral else {"message": current.as_json()}
         return {
-            "channel": {"id": channel.id, "name": channel.payload_name},
+            "channel": self._channel(message),
             "response_url": self._address_of(path),
             **shown,
         }
+
+    def _channel(self, message: Message) -> dict[str, Any]:
+        channel = self._workspace.channels[message.channel]
+        return {"id": channel.id, "name": channel.payload_name}
 
     def _action(self, block: Block, element: Element, choice: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -176,3 +193,16 @@ class Payloads:
 
     def _delivery(self, kind: Kind, payload: dict[str, Any]) -> Delivery:
         return Delivery(envelope_id=self.envelope_id(), kind=kind, payload=payload)
+
+
+def _container(message: Message, block: Block) -> dict[str, Any]:
+    container = {
+        "type": "message",
+        "message_ts": message.ts,
+        "channel_id": message.channel,
+        "is_ephemeral": message.is_ephemeral,
+    }
+    for number, attachment in enumerate(message.content.attachments, start=1):
+        if block in attachment.get("blocks", ()):
+            container |= {"type": "message_attachment", "attachment_id": number, "is_app_unfurl": False}
+    return container | ({"thread_ts": message.thread_ts} if message.thread_ts else {})

@@ -1,4 +1,4 @@
-"""Who and what a workspace has: its people, its channels, and the app that is installed in it."""
+"""Who and what a workspace has: its people and its channels."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bot.sandbox.slack.installation import App
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
     id: str = "T0SANDBOX"
     domain: str = "sandbox"
     name: str = "Sandbox"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
-    id: str = "A0GPUBOT"
-    bot_id: str = "B0GPUBOT"
-    user_id: str = "U0GPUBOT"
-    name: str = "gpu-ops"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.slack.answers import settle_submission, show_command_answer
-from bot.sandbox.slack.blocklint import lint_options
 from bot.sandbox.slack.blocktree import Block, Element, find_element
-from bot.sandbox.slack.changes import InteractionFailed
-from bot.sandbox.slack.delivery import Ack, Delivery
-from bot.sandbox.slack.errors import SlackError
-from bot.sandbox.slack.forms import ANSWERS, Entries, answer, answers, complaints, option
+from bot.sandbox.slack.changes import MessagePosted
+from bot.sandbox.slack.events import Tab, events_of, home_opened
+from bot.sandbox.slack.forms import (
+    ANSWERS,
+    Entries,
+    answer,
+    answers,
+    complaints,
+    dispatches,
+    is_text,
+    option,
+    shortest_search,
+    state_values,
+)
+from bot.sandbox.slack.installation import Reach
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.people import Channel, ChannelKind
 from bot.sandbox.slack.replies import Reply
-from bot.sandbox.slack.typing_habits import as_from_a_phone, escaped
+from bot.sandbox.slack.selections import Place, Selections
+from bot.sandbox.slack.sending import Sending
+from bot.sandbox.slack.typing_habits import as_from_a_phone, escaped, written
 from bot.sandbox.slack.views import View
 
 if TYPE_CHECKING:
@@ -24,12 +36,17 @@ if TYPE_CHECKING:
 
 class Person:
     """Each deed waits for the app's acknowledgement, or for Slack to give it up; for what the app does later
-    there is `SlackServer.wait_for`. A deed that a client would not offer at all raises LookupError."""
+    there is `SlackServer.wait_for`. A deed that a client would not offer at all raises LookupError.
+
+    What is acted on is named by its action_id, or a button by its text; `block_id` where that is there twice.
+    """
 
     def __init__(self, server: SlackServer, user_id: str) -> None:
         self.id = user_id
         self._server = server
         self._workspace = server.workspace
+        self._sending = Sending(server, user_id)
+        self._selections = Selections()
 
     @property
     def view(self) -> View | None:
@@ -55,13 +72,30 @@ class Person:
         """The conversation with the app."""
         return self.sees(self.direct_channel)
 
+    def state_of(self, message: Message) -> dict[str, dict[str, Any]]:
+        """What this person has chosen in it, as in `state.values`."""
+        return state_values(message.all_blocks, self._selections.chosen(message))
+
     def reload(self) -> None:
-        """The client is started anew: ephemerals are gone."""
+        """The client is started anew: ephemerals are gone, and what was chosen in messages."""
         self._workspace.board.forget_whispered(self.id)
+        self._selections.forget()
 
     def say(self, channel: str, text: str, thread_ts: str | None = None) -> Message:
-        self._readable(channel)
+        """`text` as Slack keeps it: `<@U…>` is a mention. The app is not told; `write` does that."""
+        place = self._readable(channel)
+        bot = self._workspace.app.user_id
+        with_app = place.kind is ChannelKind.DIRECT and bot in place.members
+        if with_app and not self._workspace.app.may_be_written_to:
+            raise LookupError("the app's manifest has no Messages tab that takes messages")
         return self._workspace.say(self.id, channel, text, thread_ts)
+
+    async def write(self, channel: str, text: str, thread_ts: str | None = None) -> Reply:
+        """`text` as typed: `@name` and `#name` become mentions. The app is told what it has subscribed to;
+        without `delivery` in the reply it was told nothing. `message` is what was written."""
+        message = self.say(channel, written(text, *self._names()), thread_ts)
+        reply = await self._sending.told(events_of(self._workspace, MessagePosted(message=message)))
+        return replace(reply, message=message)
 
     async def command(
         self, line: str, *, channel: str, phone: bool = False, in_thread: bool = False
@@ -70,47 +104,61 @@ class Person:
         Slack itself that refuses."""
         place = self._readable(channel)
         if in_thread:
-            return self._failed(Reply(error="not_supported_in_threads"), line)
+            return self._sending.failed(Reply(error="not_supported_in_threads"), line)
         command, _, text = line.partition(" ")
-        text = self._escaped(as_from_a_phone(text) if phone else text)
+        text = escaped(as_from_a_phone(text) if phone else text, *self._names())
         delivery = self._server.payloads.command(self.id, place, command, text)
-        ack = await self._server.deliver(delivery)
-        reply = Reply(delivery=delivery, ack=ack, error=ack.error, view=self.view)
-        if ack.error:
-            return self._failed(reply, line)
-        return self._shown(reply, ack, place, line)
+        return await self._sending.command(delivery, place, line)
 
-    async def press(self, where: Message | View, button: str) -> Reply:
-        """`button`: its action_id or its text. A message from before an edit has the buttons of then."""
-        block, element = find_element(_blocks(where), button)
+    async def press(self, where: Place, button: str, *, block_id: str | None = None) -> Reply:
+        """A message from before an edit has the buttons of then."""
+        block, element = find_element(_blocks(where), button, block_id)
         keys = ("text", "value", "style", "url")
         choice = {key: element[key] for key in keys if key in element}
         return await self._act(where, block, element, choice)
 
-    async def choose(self, where: Message | View, action_id: str, value: Any) -> Reply:
-        """In a menu, a date picker, checkboxes ...; `value` as for `forms.answer`."""
-        block, element = find_element(_blocks(where), action_id)
+    async def choose(self, where: Place, action_id: str, value: Any, *, block_id: str | None = None) -> Reply:
+        """In a menu, a date picker, checkboxes ...; a text is finished with the enter key. `value` as for
+        `forms.answer`; of an external select an option that `search` has found. Reaches the app at once,
+        except in an input block that does not dispatch: then the reply has no `delivery`."""
+        block, element = find_element(_blocks(where), action_id, block_id)
+        offering = self._selections.with_options(where, block, element)
         if element["type"] not in ANSWERS:
-            return await self._act(where, block, element, {"selected_option": option(element, value)})
-        choice = answer(element, value)
-        if isinstance(where, View):
-            where = self._filled(where, {(block["block_id"], element["action_id"]): choice})
-        return await self._act(where, block, element, choice)
+            return await self._act(where, block, element, {"selected_option": option(offering, value)})
+        return await self._put(where, block, element, answer(offering, value), entered=True)
 
-    async def search(self, view: View, action_id: str, typed: str) -> list[dict[str, Any]]:
-        """The options that the app offers in an external select; none if it does not answer properly."""
-        block, element = find_element(view.blocks, action_id)
-        ack = await self._server.deliver(self._server.payloads.suggestion(view, block, element, typed))
-        findings = [] if ack.error else lint_options(ack.payload)
-        for finding in findings:
-            self._server.inspector.record("answer to block_suggestion", finding)
-        groups = ack.payload.get("option_groups", [])
-        offered = [*ack.payload.get("options", []), *(item for group in groups for item in group["options"])]
-        return [] if findings else offered
+    async def type_into(
+        self, where: Place, action_id: str, text: str, *, block_id: str | None = None
+    ) -> Reply:
+        """The whole of the text as it is now, one more character typed; without the enter key."""
+        block, element = find_element(_blocks(where), action_id, block_id)
+        if not is_text(element):
+            raise LookupError(f"nothing can be typed into {element['action_id']!r}")
+        return await self._put(where, block, element, answer(element, text), entered=False)
+
+    async def search(
+        self, where: Place, action_id: str, typed: str, *, block_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The options that the app offers in an external select; none if it does not answer properly, or is
+        not even asked, because too little is typed."""
+        block, element = find_element(_blocks(where), action_id, block_id)
+        if len(typed) < shortest_search(element):
+            return []
+        payloads = self._server.payloads
+        if isinstance(where, View):
+            delivery = payloads.suggestion(self._present(where), block, element, typed)
+        else:
+            delivery = payloads.message_suggestion(self.id, where, block, element, typed)
+        options = await self._sending.suggestion(delivery, element["action_id"])
+        self._selections.load(where, block, element, options)
+        return options
 
     def fill(self, view: View, values: Mapping[str, Any]) -> View:
-        """Types and chooses without submitting. `values` by block_id or action_id, as for `forms.answer`."""
-        return self._filled(view, answers(self._open(view).blocks, values))
+        """Types and chooses without submitting, and without telling the app. `values` by block_id or
+        action_id, as for `forms.answer`."""
+        view = self._open(view)
+        typed = answers(view.blocks, values, lambda *found: self._selections.with_options(view, *found))
+        return self._filled(view, typed)
 
     async def submit(self, view: View | None = None, values: Mapping[str, Any] | None = None) -> Reply:
         """The topmost modal, or `view`. What is not in `values` stays as it is there."""
@@ -120,12 +168,7 @@ class Person:
         wrong = complaints(view.blocks, view.values)
         if wrong:
             return Reply(error="form_incomplete", errors=wrong, view=view)
-        delivery = self._server.payloads.view_submission(view)
-        ack = await self._server.deliver(delivery)
-        reply = Reply(delivery=delivery, ack=ack, error=ack.error, view=self.view)
-        if ack.error:
-            return self._failed(reply, view.title)
-        return self._settled(reply, ack, view)
+        return await self._sending.submission(self._server.payloads.view_submission(view), view)
 
     async def close_view(self, view: View | None = None) -> Reply:
         """The app is told only if the view wants it."""
@@ -137,68 +180,54 @@ class Person:
             self._workspace.close_view(view)
         if not view.definition.get("notify_on_close"):
             return Reply(view=self.view)
-        delivery = self._server.payloads.view_closed(view, is_cleared=clears)
-        return await self._sent(delivery)
+        return await self._sending.sent(self._server.payloads.view_closed(view, is_cleared=clears))
 
-    async def home(self) -> Reply:
-        """Opens the Home tab."""
-        return await self._sent(self._server.payloads.home_opened(self.id))
+    async def home(self, tab: Tab = "home") -> Reply:
+        """Opens the app's page at a tab. The Home tab is drawn anew: nothing is chosen in it any more."""
+        app = self._workspace.app
+        if not (app.has_home_tab if tab == "home" else app.has_messages_tab):
+            raise LookupError(f"the app's manifest has no {tab.capitalize()} tab")
+        if tab == "home" and self.home_view is not None and self.home_view.typed:
+            self._workspace.reset_view(self.home_view)
+        return await self._sending.told(home_opened(self._workspace, self.id, tab))
 
     async def mention(self, channel: str, text: str, thread_ts: str | None = None) -> Reply:
+        """`text` as Slack keeps it; the mention of the app is put before it."""
         message = self.say(channel, f"<@{self._workspace.app.user_id}> {text}", thread_ts)
-        return await self._sent(self._server.payloads.mention(message))
+        reply = await self._sending.told(events_of(self._workspace, MessagePosted(message=message)))
+        return replace(reply, message=message)
 
     async def shortcut(self, callback_id: str, message: Message | None = None) -> Reply:
-        delivery = self._server.payloads.shortcut(self.id, callback_id, message)
-        return self._noted(await self._sent(delivery), callback_id)
+        """By its callback_id or its name; a global one, or one on `message`."""
+        reach: Reach = "global" if message is None else "message"
+        shortcut = self._workspace.app.shortcut(callback_id, reach)
+        if message is not None:
+            self._readable(message.channel)
+            if message.is_ephemeral:
+                raise LookupError("an ephemeral message has no shortcuts")
+        delivery = self._server.payloads.shortcut(self.id, shortcut.callback_id, message)
+        return await self._sending.interaction(delivery, shortcut.name)
 
-    async def _act(
-        self, where: Message | View, block: Block, element: Element, choice: dict[str, Any]
+    async def _put(
+        self, where: Place, block: Block, element: Element, entry: dict[str, Any], *, entered: bool
     ) -> Reply:
+        if isinstance(where, View):
+            where = self._filled(where, {(block["block_id"], element["action_id"]): entry})
+        else:
+            self._selections.choose(where, block, element, entry)
+        if not dispatches(block, element, entered=entered):
+            return Reply(view=self.view)
+        return await self._act(where, block, element, entry)
+
+    async def _act(self, where: Place, block: Block, element: Element, choice: dict[str, Any]) -> Reply:
         payloads = self._server.payloads
         if isinstance(where, View):
             delivery = payloads.view_action(self._present(where), block, element, choice)
         else:
             self._readable(where.channel)
-            delivery = payloads.message_action(self.id, where, block, element, choice)
-        reply = await self._sent(delivery)
-        if reply.ack and reply.ack.payload:
-            self._server.inspector.record("answer to block_actions", "Slack ignores what it says")
-        return self._noted(reply, element["action_id"])
-
-    async def _sent(self, delivery: Delivery) -> Reply:
-        ack = await self._server.deliver(delivery)
-        return Reply(delivery=delivery, ack=ack, error=ack.error, view=self.view)
-
-    def _shown(self, reply: Reply, ack: Ack, place: Channel, line: str) -> Reply:
-        inspector = self._server.inspector
-        try:
-            message = show_command_answer(self._workspace, inspector, self.id, place, ack.payload)
-        except SlackError:
-            failure = Reply(
-                delivery=reply.delivery, ack=ack, error="invalid_command_response", view=self.view
-            )
-            return self._failed(failure, line)
-        return Reply(delivery=reply.delivery, ack=ack, message=message, view=self.view)
-
-    def _settled(self, reply: Reply, ack: Ack, view: View) -> Reply:
-        current = self._workspace.views.find(view.id)
-        if current is None:
-            return reply  # Closed while the app was thinking: nothing is left to settle.
-        try:
-            errors = settle_submission(self._workspace, self._server.inspector, current, ack.payload)
-        except SlackError:
-            failure = Reply(delivery=reply.delivery, ack=ack, error="invalid_response", view=self.view)
-            return self._failed(failure, view.title)
-        return Reply(delivery=reply.delivery, ack=ack, view=self.view, errors=errors)
-
-    def _noted(self, reply: Reply, what: str) -> Reply:
-        return reply if reply.ok else self._failed(reply, what)
-
-    def _failed(self, reply: Reply, what: str) -> Reply:
-        failure = InteractionFailed(user=self.id, what=what, error=str(reply.error))
-        self._workspace.feed.publish(failure)
-        return reply
+            chosen = self._selections.chosen(where)
+            delivery = payloads.message_action(self.id, where, block, element, choice, chosen)
+        return await self._sending.interaction(delivery, element["action_id"])
 
     def _open(self, view: View | None) -> View:
         if view is None:
@@ -223,11 +252,11 @@ class Person:
             raise LookupError(f"{self.id} sees no channel {channel_id}")
         return channel
 
-    def _escaped(self, text: str) -> str:
+    def _names(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Of people and of channels, to their ids."""
         users = {user.name: user.id for user in self._workspace.users.values()}
-        channels = {channel.name: channel.id for channel in self._workspace.channels.values()}
-        return escaped(text, users, channels)
+        return users, {channel.name: channel.id for channel in self._workspace.channels.values()}
 
 
-def _blocks(where: Message | View) -> tuple[Block, ...]:
+def _blocks(where: Place) -> tuple[Block, ...]:
     return where.blocks if isinstance(where, View) else where.all_blocks

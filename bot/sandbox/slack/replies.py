@@ -13,12 +13,13 @@ from bot.sandbox.slack.views import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`delivery` and `ack` are None when Slack's own client refused, and the app was never asked.
+    """`delivery` and `ack` are None when the app was not asked: Slack's own client refused, or there was
+    nothing to ask it.
 
     `error`: operation_timeout, dispatch_failed, invalid_command_response, invalid_response (to a view),
     not_supported_in_threads, form_incomplete.
-    `message`: what the ack showed. `view`: the person's topmost modal afterwards. `errors`: complaints by
-    block_id.
+    `message`: what the ack showed, or what the person wrote. `view`: the person's topmost modal afterwards.
+    `errors`: complaints by block_id.
     """
 
     delivery: Delivery | None = None

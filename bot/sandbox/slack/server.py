@@ -15,7 +15,9 @@ from typing import Self, TypeVar
 
 from aiohttp import web
 
+from bot.sandbox.slack.changes import Change
 from bot.sandbox.slack.delivery import Ack, AckLog, Delivery, Kind, Transport
+from bot.sandbox.slack.events import events_of
 from bot.sandbox.slack.faults import Fault, FaultBook
 from bot.sandbox.slack.httpmode import HttpMode
 from bot.sandbox.slack.inspection import Inspector
@@ -75,7 +77,9 @@ class SlackServer:
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
         self._people: dict[str, Person] = {}
+        self._echoes: set[asyncio.Task[Ack]] = set()
         workspace.subscribe(lambda _: self.signal.notify())
+        workspace.subscribe(self._echo)
 
     @property
     def url(self) -> str:
@@ -131,6 +135,8 @@ class SlackServer:
     async def close(self) -> None:
         """Ends hanging answers and open connections first, so that nothing is waited for."""
         self.api.closing.set()
+        for echo in tuple(self._echoes):
+            echo.cancel()
         await self.socket.close()
         await self.http.close()
         if self._runner is not None:
@@ -201,6 +207,16 @@ class SlackServer:
             ack_timeout=ack_timeout,
             ping_interval=ping_interval,
         )
+
+    def _echo(self, change: Change) -> None:
+        """What the app itself has said, it hears as well, in the order in which it said it."""
+        message = getattr(change, "message", None)
+        if self._runner is None or message is None or message.app_id != self.workspace.app.id:
+            return
+        for event in events_of(self.workspace, change):
+            echo = asyncio.create_task(self.deliver(self.payloads.event(event)))
+            self._echoes.add(echo)
+            echo.add_done_callback(self._echoes.discard)
 
     def _transport(self) -> Transport:
         return self.socket if self.events_url is None else self.http

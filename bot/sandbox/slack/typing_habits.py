@@ -19,12 +19,21 @@ def as_from_a_phone(text: str) -> str:
 
 def escaped(text: str, user_ids: Mapping[str, str], channel_ids: Mapping[str, str]) -> str:
     """As Slack sends the text of a command with `should_escape`. The mappings: name to id."""
-    text = html.escape(text, quote=False)
-    text = LINK.sub(r"<\g<0>|\g<0>>", text)
-    text = USER.sub(lambda found: _mention("@", found, user_ids), text)
-    return CHANNEL.sub(lambda found: _mention("#", found, channel_ids), text)
+    return _marked(text, user_ids, channel_ids, link=r"<\g<0>|\g<0>>", mention="<{sign}{id}|{name}>")
 
 
-def _mention(sign: str, found: re.Match[str], ids: Mapping[str, str]) -> str:
-    name = found[1]
-    return f"<{sign}{ids[name]}|{name}>" if name in ids else found[0]
+def written(text: str, user_ids: Mapping[str, str], channel_ids: Mapping[str, str]) -> str:
+    """As Slack keeps the text of a message. The mappings: name to id."""
+    return _marked(text, user_ids, channel_ids, link=r"<\g<0>>", mention="<{sign}{id}>")
+
+
+def _marked(
+    text: str, user_ids: Mapping[str, str], channel_ids: Mapping[str, str], *, link: str, mention: str
+) -> str:
+    def named(sign: str, found: re.Match[str], ids: Mapping[str, str]) -> str:
+        name = found[1]
+        return mention.format(sign=sign, id=ids[name], name=name) if name in ids else found[0]
+
+    text = LINK.sub(link, html.escape(text, quote=False))
+    text = USER.sub(lambda found: named("@", found, user_ids), text)
+    return CHANNEL.sub(lambda found: named("#", found, channel_ids), text)

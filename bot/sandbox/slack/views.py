@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.sandbox.slack.blocktree import Block, named, random_name, words_of
 from bot.sandbox.slack.errors import SlackError
-from bot.sandbox.slack.forms import Entries, state_values
+from bot.sandbox.slack.forms import Entries, entries, state_values
 
 DEEPEST_STACK = 3
 
@@ -132,16 +132,26 @@ class ViewStacks:
         return view
 
     def replace(self, view: View, definition: dict[str, Any], wanted_hash: str | None = None) -> View:
-        """Keeps what was typed where block_id and action_id stay. Raises SlackError hash_conflict."""
+        """Where block_id and action_id stay, so does what is in the field, even untouched: a new initial
+        value is for new fields only (slackapi/bolt-js#290, bolt-python#572). Raises SlackError
+        hash_conflict."""
         if wanted_hash is not None and wanted_hash != view.hash:
             raise SlackError("hash_conflict")
         self._refuse_taken(definition, except_id=view.id)
-        newer = replace(view, definition=self._named(definition), hash=self._fresh_hash())
+        newer = replace(
+            view, definition=self._named(definition), hash=self._fresh_hash(), typed=entries(view.values)
+        )
         self._views[view.id] = newer
         return newer
 
     def fill(self, view: View, typed: Entries) -> View:
         newer = replace(view, typed={**view.typed, **typed})
+        self._views[view.id] = newer
+        return newer
+
+    def reset(self, view: View) -> View:
+        """Every field is as the app defined it."""
+        newer = replace(view, typed={})
         self._views[view.id] = newer
         return newer
 

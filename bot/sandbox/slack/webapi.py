@@ -29,6 +29,7 @@ from bot.sandbox.slack.inspection import Inspector
 from bot.sandbox.slack.journal import RESPONSE_URL, Call, Journal
 from bot.sandbox.slack.ratelimits import RateLimits
 from bot.sandbox.slack.responseurls import respond
+from bot.sandbox.slack.scopes import SCOPE_OF_METHOD, demand
 from bot.sandbox.slack.signals import Signal
 from bot.sandbox.slack.viewmethods import VIEW_METHODS
 from bot.sandbox.slack.workspace import Workspace
@@ -133,6 +134,7 @@ class WebApi:
         if method not in METHODS:
             self.inspector.record(method, "there is no such method here")
             raise SlackError("unknown_method")
+        demand(self.workspace.app.scopes, SCOPE_OF_METHOD.get(method))
         return METHODS[method](self.workspace, self.inspector, arguments)
 
     def _check_token(self, method: str, token: str) -> None:
@@ -160,7 +162,7 @@ def _token(request: web.Request, arguments: Arguments) -> str:
 
 def _refusal(call: Call, error: SlackError) -> web.Response:
     call.error = error.code
-    body: dict[str, Any] = {"ok": False, "error": error.code}
+    body: dict[str, Any] = {"ok": False, "error": error.code, **error.details}
     if error.messages:
         body |= {"errors": error.messages, "response_metadata": {"messages": error.messages}}
     return web.json_response(body, status=_status_code(call, error.code))

@@ -28,8 +28,9 @@ from bot.sandbox.slack.changes import (
 from bot.sandbox.slack.errors import SlackError
 from bot.sandbox.slack.forms import Entries
 from bot.sandbox.slack.grants import ResponseUrls, Triggers
+from bot.sandbox.slack.installation import App
 from bot.sandbox.slack.messages import Content, Message, MessageBoard, Timestamps
-from bot.sandbox.slack.people import App, Channel, ChannelKind, Team, User, cast_of_channels, cast_of_users
+from bot.sandbox.slack.people import Channel, ChannelKind, Team, User, cast_of_channels, cast_of_users
 from bot.sandbox.slack.views import View, ViewStacks
 
 
@@ -41,12 +42,14 @@ class Workspace:
         seed: int = 0,
         users: Iterable[User] | None = None,
         channels: Iterable[Channel] | None = None,
+        app: App | None = None,
     ) -> None:
-        """`clock` gives aware UTC. Without `users` and `channels`: the cast of `people`."""
+        """`clock` gives aware UTC. Without `users` and `channels`: the cast of `people`. Without `app`: one
+        that may do and hears all there is here."""
         self.clock = clock
         self.rng = Random(seed)
         self.team = Team()
-        self.app = App()
+        self.app = app or App()
         users = cast_of_users(self.app) if users is None else users
         channels = cast_of_channels(self.app) if channels is None else channels
         self.users = {user.id: user for user in users}
@@ -79,12 +82,14 @@ class Workspace:
         return channel
 
     def writable_channel(self, channel_id: str) -> Channel:
-        """Raises SlackError channel_not_found, is_archived or not_in_channel."""
+        """Raises SlackError channel_not_found, is_archived, not_in_channel or messages_tab_disabled."""
         channel = self.readable_channel(channel_id)
         if channel.is_archived:
             raise SlackError("is_archived")
         if self.app.user_id not in channel.members:
             raise SlackError("not_in_channel")
+        if channel.kind is ChannelKind.DIRECT and not self.app.has_messages_tab:
+            raise SlackError("messages_tab_disabled")
         return channel
 
     def destination(self, target: str) -> Channel:
@@ -94,7 +99,7 @@ class Workspace:
             return self.writable_channel(target)
         if user.deleted or user.is_bot:
             raise SlackError("channel_not_found")
-        return self.direct_channel({self.app.user_id, target})
+        return self.writable_channel(self.direct_channel({self.app.user_id, target}).id)
 
     def direct_channel(self, members: set[str]) -> Channel:
         """The conversation of exactly these, begun if there is none."""
@@ -121,12 +126,12 @@ class Workspace:
 
     def post(self, channel: Channel, content: Content, **extra: Any) -> Message:
         """By the app. `extra`: fields of Message. Raises SlackError thread_not_found."""
-        self._check_thread(channel, extra.get("thread_ts"))
+        self.check_thread(channel, extra.get("thread_ts"))
         return self._post(self._by_app(channel, content, **extra))
 
     def say(self, user_id: str, channel_id: str, text: str, thread_ts: str | None = None) -> Message:
         """By a person."""
-        self._check_thread(self.channels[channel_id], thread_ts)
+        self.check_thread(self.channels[channel_id], thread_ts)
         message = Message(
             ts=self.timestamps.next(),
             channel=channel_id,
@@ -150,7 +155,7 @@ class Workspace:
             revision=message.revision + 1,
         )
         self.board.add(newer)
-        self.feed.publish(MessageEdited(message=newer))
+        self.feed.publish(MessageEdited(message=newer, before=message))
         return newer
 
     def delete(self, message: Message) -> None:
@@ -187,7 +192,8 @@ class Workspace:
     def push_view(self, trigger_id: str, definition: dict[str, Any]) -> View:
         """Raises SlackError for the trigger, which must come from an open modal, or push_limit_reached."""
         trigger = self.triggers.spend(trigger_id)
-        if trigger.view_id is None or self.views.find(trigger.view_id) is None:
+        below = self.views.find(trigger.view_id or "")
+        if below is None or below.type != "modal":
             raise SlackError("not_found")
         return self._push(trigger.user, definition)
 
@@ -206,8 +212,15 @@ class Workspace:
         self.feed.publish(ViewUpdated(user=view.user, view=newer))
         return newer
 
+    def reset_view(self, view: View) -> View:
+        newer = self.views.reset(view)
+        self.feed.publish(ViewUpdated(user=view.user, view=newer))
+        return newer
+
     def publish_home(self, user_id: str, definition: dict[str, Any], wanted_hash: str | None = None) -> View:
-        """Raises SlackError user_not_found or hash_conflict."""
+        """Raises SlackError not_enabled, user_not_found or hash_conflict."""
+        if not self.app.has_home_tab:
+            raise SlackError("not_enabled")
         view = self.views.publish(self.user(user_id).id, definition, wanted_hash)
         self.feed.publish(HomePublished(user=user_id, view=view))
         return view
@@ -228,6 +241,15 @@ class Workspace:
             f"https://{self.team.domain}.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"
         )
         return f"{url}?thread_ts={message.thread_ts}&cid={message.channel}" if message.thread_ts else url
+
+    def check_thread(self, channel: Channel, thread_ts: str | None) -> None:
+        """A reply's own ts is no thread: Slack's reference warns against it. Raises SlackError
+        thread_not_found."""
+        if thread_ts is None:
+            return
+        parent = self.board.find(channel.id, thread_ts)
+        if parent is None or parent.thread_ts not in {None, parent.ts}:
+            raise SlackError("thread_not_found")
 
     def _push(self, user_id: str, definition: dict[str, Any]) -> View:
         view = self.views.push(user_id, definition)
@@ -250,11 +272,3 @@ class Workspace:
             bot_id=self.app.bot_id,
             **extra,
         )
-
-    def _check_thread(self, channel: Channel, thread_ts: str | None) -> None:
-        """A reply's own ts is no thread: Slack's reference warns against it."""
-        if thread_ts is None:
-            return
-        parent = self.board.find(channel.id, thread_ts)
-        if parent is None or parent.thread_ts not in {None, parent.ts}:
-            raise SlackError("thread_not_found")

@@ -9,12 +9,14 @@ from rich.style import Style
 from rich.text import Text
 
 from bot.sandbox.slack.blocktree import Block, Element
+from bot.sandbox.slack.forms import ANSWERS, offered
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.terminal.mrkdwn import Reader, visible
 
 DIM = Style(dim=True)
 _BUTTONS = {"primary": Style(color="green", bold=True), "danger": Style(color="red")}
 _PLAIN_BUTTON = Style(color="cyan")
+_MOST_OPTIONS_SHOWN = 8
 
 
 def body(message: Message, reader: Reader, width: int) -> Iterator[RenderableType]:
@@ -42,6 +44,10 @@ def _block(block: Block, reader: Reader, width: int) -> Iterator[RenderableType]
             yield styled(_text(block["text"], reader), Style(bold=True))
         case "divider":
             yield Text("─" * min(width, 40), DIM)
+        case "input":
+            yield Text.assemble(
+                reader.plain(block["label"]["text"]), "  ", _element(block["element"], reader)
+            )
         case "rich_text":
             yield from (_rich_text(part, reader) for part in block["elements"])
         case other:
@@ -87,12 +93,28 @@ def buttons(elements: Iterable[Element], reader: Reader) -> Text:
 
 
 def _element(element: Element, reader: Reader) -> Text:
-    if element["type"] != "button":
-        return Text(f"({element['type']})", DIM)
-    return styled(
-        Text.assemble("[ ", reader.plain(element["text"]["text"]), " ]"),
-        _BUTTONS.get(element.get("style", ""), _PLAIN_BUTTON),
-    )
+    match element["type"]:
+        case "button":
+            style = _BUTTONS.get(element.get("style", ""), _PLAIN_BUTTON)
+            return styled(Text.assemble("[ ", reader.plain(element["text"]["text"]), " ]"), style)
+        case "overflow":
+            names = " | ".join(option["text"]["text"] for option in element["options"])
+            return styled(Text.assemble("[ ⋯ ", reader.plain(names), " ]"), _PLAIN_BUTTON)
+        case kind if kind in ANSWERS and "action_id" in element:
+            return _menu(element, reader)
+        case other:
+            return Text(f"({other})", DIM)
+
+
+def _menu(element: Element, reader: Reader) -> Text:
+    """Its name as it is typed, and what is in it: chosen, or else offered."""
+    given = element.get(ANSWERS[element["type"]][1])
+    many = given if isinstance(given, list) else [given] if given else []
+    inside = ", ".join(item["text"]["text"] if isinstance(item, dict) else str(item) for item in many)
+    offer = [option["text"]["text"] for option in offered(element)][:_MOST_OPTIONS_SHOWN]
+    hint = element.get("placeholder", {}).get("text") or " | ".join(offer) or "…"
+    shown = reader.plain(inside or hint)
+    return styled(Text.assemble("[ ", element["action_id"], ": ", shown, " ▾ ]"), _PLAIN_BUTTON)
 
 
 def _text(item: Element, reader: Reader) -> Text:

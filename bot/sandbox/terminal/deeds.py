@@ -33,6 +33,38 @@ class CloseForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHome:
+    """The Home tab of the app."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """In a menu or another field, without sending the form."""
+
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """In the thread of the newest card."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseShortcut:
+    name: str
+    of: str | None
+    """An instance, on whose card it is used; None: a global one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Become:
     name: str
 
@@ -89,6 +121,11 @@ Deed = (
     | Press
     | Fill
     | CloseForm
+    | OpenHome
+    | Choose
+    | Say
+    | Reply
+    | UseShortcut
     | Become
     | Go
     | OfInstance
@@ -113,6 +150,10 @@ def read_deed(line: str) -> Deed | None:
         return Caption(text=line.lstrip("# "))
     if line.startswith("/"):
         return Command(line=line)
+    word, _, text = line.partition(" ")
+    if word.lower() in _SPOKEN:
+        # Free text: an apostrophe in it is no quotation mark.
+        return _spoken(word.lower(), text.strip())
     try:
         word, *words = shlex.split(line)
     except ValueError:
@@ -139,6 +180,27 @@ def _fill(words: list[str]) -> Deed:
     if wrong:
         return Unknown(hint='Say it as field=value, such as: fill gpu=4090 template="pytorch-jupyter"')
     return Fill(values=tuple((field.lower(), value) for field, _, value in pairs))
+
+
+def _choose(words: list[str]) -> Deed:
+    field, equals, value = words[0].partition("=") if len(words) == 1 else ("", "", "")
+    if not field or not equals:
+        return Unknown(hint='Say it as field=value, such as: choose gpu="RTX 4090 24GB"')
+    return Choose(field=field.lower(), value=value)
+
+
+def _spoken(word: str, text: str) -> Deed:
+    return _SPOKEN[word](text=text) if text else Unknown(hint=f"Say what: {word} @gpu-ops status")
+
+
+def _shortcut(words: list[str]) -> Deed:
+    match words:
+        case []:
+            return Unknown(hint='Say which: shortcut "Rent a GPU", or of a card: shortcut NAME on INSTANCE.')
+        case [*name, on, instance] if name and on.lower() == "on":
+            return UseShortcut(name=" ".join(name), of=instance)
+        case _:
+            return UseShortcut(name=" ".join(words), of=None)
 
 
 def _become(words: list[str]) -> Deed:
@@ -174,6 +236,9 @@ _READERS: dict[str, Callable[[list[str]], Deed]] = {
     "press": _press,
     "fill": _fill,
     "cancel": _alone(CloseForm()),
+    "choose": _choose,
+    "home": _alone(OpenHome()),
+    "shortcut": _shortcut,
     "as": _become,
     "in": _go,
     "cloud": _cloud,
@@ -183,6 +248,7 @@ _READERS: dict[str, Callable[[list[str]], Deed]] = {
     "quit": _alone(Quit()),
     "exit": _alone(Quit()),
 }
+_SPOKEN: dict[str, Callable[..., Deed]] = {"say": Say, "reply": Reply}
 _VERBS = frozenset(
     {"create", "launch", "list", "ls", "ps", "status", "show", "start", "stop", "restart", "ssh"}
     | {"delete", "rm", "destroy", "down"}

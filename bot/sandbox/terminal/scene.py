@@ -29,7 +29,7 @@ from bot.sandbox.slack.changes import (
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Workspace
-from bot.sandbox.terminal.blocks import DIM, body, label_and_value
+from bot.sandbox.terminal.blocks import DIM, body, label_and_value, styled
 from bot.sandbox.terminal.frames import BAR, FRAME, barred, framed
 from bot.sandbox.terminal.hook import Arrival
 from bot.sandbox.terminal.modal import form
@@ -64,6 +64,10 @@ class Scene:
         self._drawn: dict[str, Message] = {}
         self._forms: dict[str, str] = {}
         self.private: Counter[str] = Counter()
+        self.public = 0
+        """What the bot has said to all."""
+        self.home_of: str | None = None
+        """Who has the Home tab open: it is drawn for them alone, whenever it is published."""
 
     def observe(self, change: Change) -> None:
         match change:
@@ -84,7 +88,7 @@ class Scene:
                 self._forms.pop(view.id, None)
                 self.note(f"The form {view.title!r} of {self._reader.user(user)} is closed.")
             case HomePublished(user=user, view=view):
-                self._opened(user, view)
+                self._published(user, view)
             case InteractionFailed(what=what, error=error):
                 self._say(self._who("Slack", _WRONG), Text(f"{what} failed: {error}", _WRONG))
             case _:
@@ -93,6 +97,14 @@ class Scene:
     def typed(self, user_id: str, channel_id: str, line: str) -> None:
         where = self._reader.channel(channel_id)
         self._say(self._who(self._reader.user(user_id), _PERSON, where), Text(line, Style(bold=True)))
+
+    def does(self, user_id: str, what: str) -> None:
+        self._screen.show(Text(""), self._who(self._reader.user(user_id), _PERSON, what))
+
+    def home(self, user_id: str, view: View) -> None:
+        """As it is, even if it was drawn before."""
+        self._forms.pop(view.id, None)
+        self._opened(user_id, view)
 
     def pressed(self, user_id: str, button: str, asked: tuple[str, ...]) -> None:
         """`asked`: what Slack's confirmation dialog said, empty where there is none."""
@@ -141,8 +153,9 @@ class Scene:
 
     def _posted(self, message: Message) -> None:
         if message.user != self._workspace.app.user_id:
-            self.typed(message.user, message.channel, message.text)
+            self._written(message)
             return
+        self.public += 1
         self._drawn[message.ts] = message
         if message.thread_ts is not None:
             self._in_thread(message)
@@ -150,6 +163,16 @@ class Scene:
             self._framed(message)
         else:
             self._say(self._head(message), *body(message, self._reader, self._width))
+
+    def _written(self, message: Message) -> None:
+        """By a person."""
+        parent = self._workspace.board.find(message.channel, message.thread_ts or "")
+        marks = [self._reader.channel(message.channel), *([self._thread_of(parent)] if parent else [])]
+        head = self._who(self._reader.user(message.user), _PERSON, *marks)
+        self._say(head, styled(self._reader.text(message.text), Style(bold=True)))
+
+    def _thread_of(self, parent: Message) -> str:
+        return f"thread of {_name_in(self._reader, parent)}"
 
     def _edited(self, message: Message) -> None:
         """Whole where its first words or its buttons changed; otherwise what changed."""
@@ -173,12 +196,11 @@ class Scene:
         """Field by field, and line by line what is not in fields."""
         for block in blocks:
             yield from (self._reader.text(field["text"]) for field in block.get("fields", ()))
-            if "text" in block:
-                yield from self._reader.text(block["text"]["text"]).split("\n")
+            yield from self._reader.text(_text_of(block)).split("\n")
 
     def _in_thread(self, message: Message) -> None:
         parent = self._workspace.board.find(message.channel, str(message.thread_ts))
-        about = f"thread of {_name_in(self._reader, parent)}" if parent else "thread"
+        about = self._thread_of(parent) if parent else "thread"
         self._say(self._head(message, about), barred(body(message, self._reader, self._width - BAR)))
 
     def _framed(self, message: Message, mark: str = "") -> None:
@@ -189,6 +211,10 @@ class Scene:
         only = f"only {self._reader.user(user)} sees this"
         self._say(self._head(message, only), *body(message, self._reader, self._width))
 
+    def _published(self, user: str, view: View) -> None:
+        if user == self.home_of:
+            self._opened(user, view)
+
     def _opened(self, user: str, view: View) -> None:
         """Typing into it changes it too; it is drawn again only when the app changed it."""
         if self._forms.get(view.id) == view.hash:
@@ -197,10 +223,9 @@ class Scene:
         self.private[user] += 1
         inside = form(view, self._reader, self._width - FRAME)
         drawing = framed(inside, color="cyan", width=self._width, title=view.title or None)
-        self._say(
-            self._who(self._workspace.app.name, _BOT, f"a form that only {self._reader.user(user)} sees"),
-            drawing,
-        )
+        what = "the Home tab" if view.type == "home" else "a form"
+        mark = f"{what} that only {self._reader.user(user)} sees"
+        self._say(self._who(self._workspace.app.name, _BOT, mark), drawing)
 
     def _color(self, message: Message) -> str:
         first = next(self._texts(message.all_blocks), Text())
@@ -225,11 +250,19 @@ class Scene:
 
 
 def _gist(message: Message) -> tuple[str, tuple[str, ...]]:
-    first = next((block["text"]["text"] for block in message.all_blocks if "text" in block), message.text)
-    return first, tuple(message.buttons)
+    return _first_text(message), tuple(message.buttons)
 
 
 def _name_in(reader: Reader, card: Message) -> str:
     """What is bold at the end of its first text, or the message's own words."""
-    first = next((block["text"]["text"] for block in card.all_blocks if "text" in block), card.text)
-    return reader.text(first.rpartition("  ")[2]).plain
+    return reader.text(_first_text(card).rpartition("  ")[2]).plain
+
+
+def _first_text(message: Message) -> str:
+    return next(filter(None, map(_text_of, message.all_blocks)), message.text)
+
+
+def _text_of(block: Block) -> str:
+    """Empty where it has none; that of a markdown block is no object."""
+    text = block.get("text", "")
+    return str(text["text"] if isinstance(text, dict) else text)

@@ -6,16 +6,19 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import assert_never
 
-from bot.sandbox.slack.blocktree import Element, find_element
+from bot.sandbox.slack.blocktree import Element
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.people import Channel
+from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.replies import Reply
+from bot.sandbox.slack.selections import Place
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.views import View
 from bot.sandbox.terminal import deeds
 from bot.sandbox.terminal.fate import Fate
-from bot.sandbox.terminal.modal import answers_for
+from bot.sandbox.terminal.fields import Fields
 from bot.sandbox.terminal.scene import Scene
+from bot.sandbox.terminal.targets import pressed, words
 from bot.sandbox.terminal.words import HELP
 
 _ANSWERED_WITHIN = 3.0
@@ -46,13 +49,14 @@ class Stage:
         self._scene = scene
         self._fate = fate
         self._settled = settled
-        self._person = slack.person(person)
+        self._person: Person = slack.person(person)
         self._channel = self._everybodys = channel
 
     @property
     def who_and_where(self) -> str:
         name = self._workspace.user(self._person.id).name
-        return f"{name} in {self._place(self._workspace.channels[self._channel])}"
+        here = self._place(self._workspace.channels[self._channel])
+        return f"{name} in {'Home' if self._is_at_home else here}"
 
     @property
     def prompt(self) -> str:
@@ -72,9 +76,20 @@ class Stage:
             case deeds.Press(button=button, name=name):
                 await self._press(button, name)
             case deeds.Fill(values=values):
-                await self._fill(values)
+                await self._fields.fill(values)
+            case deeds.Choose(field=field, value=value):
+                await self._fields.choose(field, value, self._places(None))
             case deeds.CloseForm():
-                await self._person.close_view(self._form())
+                await self._person.close_view(self._fields.form())
+            case deeds.OpenHome():
+                await self._open_home()
+            case deeds.Say(text=text):
+                await self._say(text)
+            case deeds.Reply(text=text):
+                card = self._card(None)
+                await self._say(text, card.thread_ts or card.ts)
+            case deeds.UseShortcut(name=name, of=of):
+                await self._use_shortcut(name, of)
             case deeds.Become(name=name):
                 self._become(name)
             case deeds.Go(channel=name):
@@ -96,55 +111,106 @@ class Stage:
         return True
 
     async def _command(self, line: str) -> None:
+        self._leave_home()
         self._scene.typed(self._person.id, self._channel, line)
         await self._and_the_answer(lambda: self._person.command(line, channel=self._channel))
 
     async def _press(self, button: str, name: str | None) -> None:
-        message, element = self._find_button(button, name)
-        label = str(element["text"]["text"])
-        self._scene.pressed(self._person.id, label, _confirmation(element))
-        await self._and_the_answer(lambda: self._person.press(message, element["action_id"]))
+        target = pressed(button, name, self._places(name))
+        self._scene.pressed(self._person.id, target.label, _confirmation(target.element))
+        where, action_id, block_id = target.place, target.element["action_id"], target.block["block_id"]
+        value = target.value
 
-    async def _fill(self, values: tuple[tuple[str, str], ...]) -> None:
-        view = self._form()
-        answers = answers_for(view.blocks, values)
-        self._scene.sent(self._person.id, values)
-        reply = await self._and_the_answer(lambda: self._person.submit(view, answers))
-        if reply.errors:
-            self._scene.complained(reply.errors)
+        async def deed() -> Reply:
+            if value is None:
+                return await self._person.press(where, action_id, block_id=block_id)
+            return await self._person.choose(where, action_id, value, block_id=block_id)
 
-    def _form(self) -> View:
-        view = self._person.view
-        if view is None:
-            raise LookupError("No form is open. /gpu create opens one.")
-        return view
+        await self._and_the_answer(deed)
 
-    async def _and_the_answer(self, deed: Callable[[], Awaitable[Reply]]) -> Reply:
-        """What is said after the acknowledgement is waited for, so that a script reads as it happened."""
-        user = self._person.id
-        before = self._scene.private[user]
-        reply = await deed()
-        if reply.ok and not reply.errors:
+    async def _open_home(self) -> None:
+        before = self._person.home_view
+        self._scene.does(self._person.id, "opens the Home tab")
+        reply = await self._person.home()
+        if reply.ok and reply.delivery is not None:
             with contextlib.suppress(TimeoutError):
-                await self._slack.wait_for(lambda: self._scene.private[user] > before, _ANSWERED_WITHIN)
+                await self._slack.wait_for(lambda: self._hash_of_home() != _hash(before), _ANSWERED_WITHIN)
+        view = self._person.home_view
+        self._scene.home_of = self._person.id
+        if view is None:
+            self._scene.hint("The Home tab is empty: the bot has put nothing there.")
+        else:
+            self._scene.home(self._person.id, view)
+
+    def _hash_of_home(self) -> str:
+        return _hash(self._person.home_view)
+
+    async def _say(self, text: str, thread_ts: str | None = None) -> None:
+        self._leave_home()
+        reply = await self._and_the_answer(
+            lambda: self._person.write(self._channel, text, thread_ts), in_public=True
+        )
+        if reply.delivery is None:
+            app = self._workspace.app.name
+            self._scene.hint(
+                f"The bot is not told of this. Call it: say @{app} status, in a channel with it."
+            )
+
+    async def _use_shortcut(self, name: str, of: str | None) -> None:
+        message = None if of is None else self._card(of)
+        app = self._workspace.app
+        shortcut = app.shortcut(name, "global" if message is None else "message")
+        on = "" if of is None else f" on {of}"
+        self._scene.does(self._person.id, f"uses the shortcut {shortcut.name}{on}")
+        await self._and_the_answer(lambda: self._person.shortcut(shortcut.callback_id, message))
+
+    @property
+    def _fields(self) -> Fields:
+        return Fields(self._slack, self._person, self._scene, self._and_the_answer, within=_ANSWERED_WITHIN)
+
+    async def _and_the_answer(
+        self, deed: Callable[[], Awaitable[Reply]], *, in_public: bool = False
+    ) -> Reply:
+        """What is said after the acknowledgement is waited for, so that a script reads as it happened.
+        `in_public`: the answer may be for all."""
+        user = self._person.id
+
+        def heard() -> int:
+            return self._scene.private[user] + (self._scene.public if in_public else 0)
+
+        before = heard()
+        reply = await deed()
+        if reply.ok and not reply.errors and reply.delivery is not None:
+            with contextlib.suppress(TimeoutError):
+                await self._slack.wait_for(lambda: heard() > before, _ANSWERED_WITHIN)
         return reply
 
-    def _find_button(self, label: str, name: str | None) -> tuple[Message, Element]:
-        messages = list(self._with_buttons(name))
-        for message in messages:
-            wanted = [text for text in message.buttons if text.casefold() == label.casefold()]
-            if wanted:
-                return message, find_element(message.all_blocks, wanted[0])[1]
-        known = dict.fromkeys(text for message in messages for text in message.buttons)
-        of_it = f" of {name}" if name else ""
-        raise LookupError(f"No button {label}{of_it} here. There is: {', '.join(known) or 'none yet'}.")
+    def _places(self, name: str | None) -> list[Place]:
+        """Where something can be acted on: what is on top first, then the newest."""
+        form, home = self._person.view, self._person.home_view if self._is_at_home else None
+        return [*([form] if form else []), *([home] if home else []), *self._messages(name)]
 
-    def _with_buttons(self, name: str | None) -> Iterator[Message]:
+    def _messages(self, name: str | None) -> Iterator[Message]:
         """Newest first. Those that all see go first: an answer to one person shows how things were then."""
-        seen = [message for message in reversed(self._person.sees(self._channel)) if message.buttons]
+        seen = [message for message in reversed(self._person.sees(self._channel)) if message.all_blocks]
         for message in sorted(seen, key=lambda message: message.is_ephemeral):
-            if name is None or name.casefold() in _words(message):
+            if name is None or name.casefold() in words(message):
                 yield message
+
+    def _card(self, name: str | None) -> Message:
+        """The newest one that all see; with a `name`, that of an instance."""
+        app = self._workspace.app.id
+        cards = [m for m in self._messages(name) if m.app_id == app and not m.is_ephemeral]
+        for card in sorted(cards, key=lambda message: message.thread_ts is not None):
+            return card
+        raise LookupError(f"There is no card{f' of {name}' if name else ''} here.")
+
+    @property
+    def _is_at_home(self) -> bool:
+        return self._scene.home_of == self._person.id
+
+    def _leave_home(self) -> None:
+        self._scene.home_of = None
 
     def _become(self, name: str) -> None:
         people = {
@@ -153,6 +219,7 @@ class Stage:
         if name not in people:
             raise LookupError(f"Nobody here is called {name}. There are: {', '.join(people)}.")
         user = people[name]
+        self._leave_home()
         self._person = self._slack.person(user.id)
         if user.id not in self._workspace.channels[self._channel].members:
             self._channel = self._everybodys
@@ -165,6 +232,7 @@ class Stage:
         channels["dm"] = self._person.direct_channel
         if name not in channels:
             raise LookupError(f"There is no #{name} for you. There is: {', '.join(channels)}.")
+        self._leave_home()
         self._channel = channels[name]
         is_there = self._workspace.app.user_id in self._workspace.channels[self._channel].members
         bot = "" if is_there else " The bot is not."
@@ -185,8 +253,8 @@ class Stage:
         return f"#{channel.name}" if channel.name else "dm"
 
 
-def _words(message: Message) -> set[str]:
-    return set(message.words.casefold().replace("*", " ").replace("`", " ").split())
+def _hash(view: View | None) -> str:
+    return "" if view is None else view.hash
 
 
 def _confirmation(element: Element) -> tuple[str, ...]:

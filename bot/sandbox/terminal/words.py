@@ -8,7 +8,12 @@ HELP = """\
   /gpu …                  what people type in Slack; /gpu help lists it
   press BUTTON [NAME]     of the newest card, or of instance NAME: press stop
   fill FIELD=VALUE …      sends the open form: fill gpu=4090 template=pytorch
+  choose FIELD=VALUE      in one field of the form or one menu, without sending
   cancel                  closes the form
+  home                    opens the app's Home tab; press finds its buttons then
+  say TEXT                a message; @gpu-ops in it calls the bot
+  reply TEXT              the same in the thread of the newest card
+  shortcut NAME [on INSTANCE]   of the composer, or of the card of INSTANCE
   as ada | ben | gus …    who types: Ada may do all, Ben his own, Gus nothing
   in #gpu | #random | dm  where: the bot is not in #random
   cloud reclaim NAME      Novita takes a spot GPU back

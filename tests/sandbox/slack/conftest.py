@@ -7,10 +7,12 @@ from datetime import timedelta
 import aiohttp
 import pytest
 from sandbox_slack_app import Clock, RawApp
+from sandbox_slack_blocks import Opener
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 
@@ -61,6 +63,16 @@ async def connect_app(
 @pytest.fixture
 async def app(connect_app: Callable[[], Awaitable[RawApp]]) -> RawApp:
     return await connect_app()
+
+
+@pytest.fixture
+def ada(server: SlackServer) -> Person:
+    return server.person("U0ADA")
+
+
+@pytest.fixture
+def opened(ada: Person, client: AsyncWebClient, app: RawApp) -> Opener:
+    return Opener(ada, client)
 
 
 @pytest.fixture

@@ -89,6 +89,17 @@ INPUTS = [
     element("timepicker", initial_time="23:59"),
     element("datetimepicker", initial_date_time=1795000000),
 ]
+ASKING = [
+    element("static_select", options=[OPTION], confirm=CONFIRM),
+    element("external_select", confirm=CONFIRM, min_query_length=3, initial_option=OPTION),
+    element("users_select", confirm=CONFIRM),
+    element("overflow", options=options(5), confirm=CONFIRM),
+    element("radio_buttons", options=[{**OPTION, "description": plain(75)}], confirm=CONFIRM),
+    element("checkboxes", options=[{**OPTION, "description": mrkdwn(75)}], confirm=CONFIRM),
+    element("datepicker", confirm=CONFIRM),
+    element("button", text=plain(75), value="x" * 2000, accessibility_label="x" * 75),
+]
+DISPATCHING = {"trigger_actions_on": ["on_enter_pressed", "on_character_entered"]}
 SOUND_BLOCKS = [
     section(text=MRKDWN, block_id="b"),
     section(fields=[MRKDWN, PLAIN], accessory=BUTTON),
@@ -115,6 +126,12 @@ SOUND_BLOCKS = [
         ],
     },
     *(an_input(item) for item in INPUTS),
+    actions(*ASKING),
+    an_input(element("plain_text_input", dispatch_action_config=DISPATCHING), dispatch_action=True),
+    an_input(
+        element("static_select", options=[{"text": plain(75), "value": "x" * 150}]), dispatch_action=True
+    ),
+    an_input(element("multi_external_select", initial_options=[OPTION], max_selected_items=1)),
 ]
 ONLY_IN_MESSAGES = [
     {**table(100), "column_settings": [{"align": "right", "is_wrapped": True}]},
@@ -201,6 +218,36 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ),
     (actions(element("static_select", options=[OPTION], placeholder=plain(151))), "at most 150 characters"),
     (actions(element("radio_buttons", options=options(11))), "1 to 10 items, has 11"),
+    *(
+        (actions({**item, "confirm": {**CONFIRM, "confirm": plain(31)}}), "at most 30 characters, has 31")
+        for item in ASKING
+    ),
+    (actions(element("radio_buttons", options=[{**OPTION, "description": plain(76)}])), "at most 75"),
+    (actions(element("checkboxes", options=[{**OPTION, "description": mrkdwn(76)}])), "at most 75"),
+    (actions(element("checkboxes", options=options(11))), "1 to 10 items, has 11"),
+    (actions(element("static_select", options=[{**OPTION, "text": plain(76)}])), "at most 75 characters"),
+    (actions(element("static_select", options=[{**OPTION, "description": MRKDWN}])), "must be plain_text"),
+    (
+        actions(element("static_select", option_groups=[{"label": PLAIN, "options": [OPTION]}] * 101)),
+        "1 to 100 items, has 101",
+    ),
+    (
+        actions(element("static_select", option_groups=[{"label": plain(76), "options": [OPTION]}])),
+        "at most 75 characters",
+    ),
+    (actions(element("overflow", options=[])), "1 to 5 items, has 0"),
+    (actions(element("external_select", options=[OPTION])), "unknown key 'options'"),
+    (actions(element("external_select", min_query_length=-1)), "must be from 0 to"),
+    (actions({**BUTTON, "accessibility_label": "x" * 76}), "at most 75 characters"),
+    (an_input(INPUTS[0], dispatch_action="yes"), "must be true or false"),
+    (
+        an_input(element("plain_text_input", dispatch_action_config={"trigger_actions_on": ["on_blur"]})),
+        "must be one of on_enter_pressed, on_character_entered",
+    ),
+    (
+        an_input(element("static_select", options=[OPTION], dispatch_action_config=DISPATCHING)),
+        "unknown key 'dispatch_action_config'",
+    ),
     (actions(element("checkboxes", options=[OPTION], initial_options=options(1))), "is not exactly one"),
     (actions(element("datepicker", initial_date="23.11.2026")), "must be a date as YYYY-MM-DD"),
     (actions(element("timepicker", initial_time="24:00")), "must be a time as HH:mm"),
@@ -295,6 +342,8 @@ VIEW_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"type": "modal", "title": PLAIN, "blocks": [an_input(INPUTS[0])]}, "view.submit: required"),
     ({"type": "home", "title": PLAIN, "blocks": []}, "view: unknown key 'title'"),
     ({"type": "home"}, "view: blocks is required"),
+    ({"type": "home", "blocks": [{"type": "divider"}] * 101}, "must have 0 to 100 items, has 101"),
+    ({"type": "home", "blocks": [], "notify_on_close": True}, "view: unknown key 'notify_on_close'"),
     (
         modal(*(an_input(element("plain_text_input", focus_on_load=True)) for _ in range(2))),
         "at most one element may have focus_on_load, 2 have",
@@ -311,6 +360,8 @@ def test_a_faulty_view_is_found_out(view: dict[str, Any], finding: str) -> None:
 
 def test_deleting_the_original_needs_no_text() -> None:
     assert lint_message({"delete_original": True}) == []
+    assert lint_message({"delete_original": True, "text": "t"}) == []
+    assert lint_message({"delete_original": True, "blocks": [section()]}) != []
 
 
 def test_attachments_may_carry_blocks() -> None:

@@ -50,11 +50,6 @@ BUTTONS = [
 
 
 @pytest.fixture
-def ada(server: SlackServer) -> Person:
-    return server.person("U0ADA")
-
-
-@pytest.fixture
 def card(workspace: Workspace) -> Message:
     content = Content(text="a card", blocks=tuple(BUTTONS))
     return workspace.post(workspace.channels["C0GPU"], content)

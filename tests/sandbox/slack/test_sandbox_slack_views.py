@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from sandbox_slack_app import Clock, RawApp
-from slack_sdk.errors import SlackApiError
+from sandbox_slack_blocks import Opener, field, modal, offered, plain, refused
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack.changes import Change, HomePublished, ViewClosed, ViewOpened, ViewUpdated
@@ -13,55 +13,9 @@ from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Workspace
 
-
-def plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text}
-
-
-def field(name: str, kind: str, **more: Any) -> dict[str, Any]:
-    optional = {"optional": more.pop("optional")} if "optional" in more else {}
-    item = {"type": kind, "action_id": f"{name}-value", **more}
-    return {"type": "input", "block_id": name, "label": plain(name), "element": item, **optional}
-
-
-def offered(*values: str) -> list[dict[str, Any]]:
-    return [{"text": plain(value.upper()), "value": value} for value in values]
-
-
-def modal(*blocks: dict[str, Any], title: str = "Launch", **more: Any) -> dict[str, Any]:
-    return {"type": "modal", "title": plain(title), "submit": plain("Go"), "blocks": list(blocks), **more}
-
-
 NAME = field("name", "plain_text_input", max_length=5)
 BUTTON = {"type": "actions", "elements": [{"type": "button", "action_id": "more", "text": plain("More")}]}
 FORM = modal(NAME, callback_id="launch", private_metadata="C0GPU")
-
-
-async def refused(call: Any) -> str:
-    with pytest.raises(SlackApiError) as caught:
-        await call
-    return str(caught.value.response["error"])
-
-
-@pytest.fixture
-def ada(server: SlackServer) -> Person:
-    return server.person("U0ADA")
-
-
-class Opener:
-    def __init__(self, ada: Person, client: AsyncWebClient) -> None:
-        self.ada, self.client = ada, client
-
-    async def __call__(self, view: dict[str, Any]) -> View:
-        reply = await self.ada.command("/gpu", channel="C0GPU")
-        await self.client.views_open(trigger_id=reply.trigger_id, view=view)
-        assert self.ada.view is not None
-        return self.ada.view
-
-
-@pytest.fixture
-def opened(ada: Person, client: AsyncWebClient, app: RawApp) -> Opener:
-    return Opener(ada, client)
 
 
 async def test_a_trigger_opens_one_view_for_three_seconds(
@@ -154,7 +108,8 @@ async def test_a_push_needs_a_modal_underneath(client: AsyncWebClient, app: RawA
 async def test_an_action_in_a_view_carries_its_state_and_no_response_url(
     app: RawApp, opened: Opener, ada: Person
 ) -> None:
-    view = await opened(modal(NAME, field("region", "static_select", options=offered("hk", "us")), BUTTON))
+    region = field("region", "static_select", options=offered("hk", "us")) | {"dispatch_action": True}
+    view = await opened(modal(NAME, region, BUTTON))
     ada.fill(view, {"name": "abc"})
     await ada.choose(view, "region-value", "us")
     await ada.press(view, "More")
@@ -427,7 +382,7 @@ async def test_the_home_tab_is_opened_published_and_guarded_by_its_hash(
 async def test_an_external_select_asks_the_app(
     server: SlackServer, app: RawApp, opened: Opener, ada: Person
 ) -> None:
-    view = await opened(modal(field("template", "external_select")))
+    view = await opened(modal(field("template", "external_select", min_query_length=0)))
     app.answer = lambda _: {"options": offered("py")}
     assert await ada.search(view, "template-value", "p") == offered("py")
     payload = app.payloads[-1]
