@@ -53,6 +53,8 @@ class Asked:
     disk_gb: int | None = None
     max_usd_per_hour: Decimal | None = None
     webhook_url: str | None = None
+    quoted_usd_per_hour: Decimal | None = None
+    """What the whole instance was said to cost, where that was said first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

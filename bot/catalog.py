@@ -164,6 +164,21 @@ class Catalog:
         products = await self._products[billing_mode].get(no_older_than=_FRESH_FOR_BUYING)
         return tuple(p for p in products if p.available and p.usd_per_gpu_hour is not None)
 
+    async def markets(self) -> dict[BillingMode, Market]:
+        """For quotes: as fresh as for buying, where Novita answers. Raises as `on_sale`."""
+        looked_up = (cached.get(no_older_than=_FRESH_FOR_BUYING) for cached in self._products.values())
+        products, clusters = await asyncio.gather(asyncio.gather(*looked_up), self._clusters.get())
+        return {
+            mode: Market(products=sold, clusters=clusters)
+            for mode, sold in zip(self._products, products, strict=True)
+        }
+
+    def known_markets(self) -> dict[BillingMode, Market]:
+        """From memory; of billing modes whose products were looked up."""
+        clusters = self._clusters.value or ()
+        known = {mode: cached.value for mode, cached in self._products.items() if cached.value is not None}
+        return {mode: Market(products=sold, clusters=clusters) for mode, sold in known.items()}
+
     def known_products(self, billing_mode: BillingMode) -> tuple[Product, ...]:
         """From memory; empty before the first look-up."""
         return self._products[billing_mode].value or ()

@@ -1,9 +1,11 @@
 """The outbox at work: leases what is due, hands it to its sink once, settles.
 
 ```
-cards       lease_due ─► SlackSink.show_card    ─► settle: shown | lost | due again | left as it is
-deliveries  lease_due ─► SlackSink.post_notice  ─► settle: delivered | due again | dead
-                      └► WebhookSink.send       ─┘         (410 or 120 h of failures: the target is disabled)
+cards       lease_due   ─► SlackSink.show_card    ─► settle: shown | lost | due again | left as it is
+homes       lease_homes ─► SlackSink.publish_home ─► settle: shown | due again | left as it is
+deliveries  lease_due   ─► SlackSink.post_notice  ─► settle: delivered | due again | dead
+                        ├► SlackSink.post_direct  ─┤
+                        └► WebhookSink.send       ─┘   (410 or 120 h of failures: the target is disabled)
 ```
 
 At least once: a process that dies, or is cancelled, between a sink's success and its settling leaves the row
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,22 +26,27 @@ from typing import Any, TypeVar, assert_never
 import structlog
 
 from bot import trail
+from bot.homes import Homes
+from bot.messages.home import home
 from bot.metrics import Metrics
 from bot.settlements import Settlements
 from bot.sinks.slack import SlackSink
-from bot.sinks.verdicts import WORDS, Later, Verdict
+from bot.sinks.verdicts import WORDS, CardVerdict, Later, Verdict
 from bot.sinks.webhook import WebhookSink
+from bot.usual import UsualStarts
 from bot.workers import Workers
 from storage.errors import DatabaseUnavailable
-from storage.records import Instance, TargetKind
+from storage.records import Event, Notify, TargetKind
 from storage.store.cards import LeasedCard
 from storage.store.deliveries import LeasedDelivery
+from storage.store.people import LeasedHome
 from storage.store.store import Store
 
 log = structlog.get_logger(__name__)
 
 _CARDS_AT_ONCE = 4
 """Few: the most urgent are leased first, and what waits for its turn in the sink cannot be overtaken."""
+_HOMES_AT_ONCE = 4
 _SENDS_AT_ONCE = 200
 """Many: most of them only wait, and the store leases few per target, so that a silent one takes little."""
 _LOOK_AGAIN_AFTER = 0.02
@@ -47,17 +54,18 @@ _LOOK_AGAIN_AFTER = 0.02
 _AFTER_A_FAULT = timedelta(seconds=30)
 _NO_DATABASE = Later(reason="the database does not work")
 """Told once, by itself; what was leased is due again when the lease lapses."""
+_NOT_IN_THREADS = frozenset({Notify.DIRECT, Notify.QUIET})
 _NO_SLACK = Later(reason="Slack is not configured", after=timedelta(hours=1))
 
 T = TypeVar("T")
-R = TypeVar("R", LeasedCard, LeasedDelivery)
+R = TypeVar("R", LeasedCard, LeasedHome, LeasedDelivery)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sinks:
     webhook: WebhookSink
     slack: SlackSink | None
-    """None: not configured. Cards wait, and so do notices of a time when it was."""
+    """None: not configured. Cards and Home tabs wait, and so do notices of a time when it was."""
 
 
 class Deliveries:
@@ -79,7 +87,10 @@ class Deliveries:
         self._settlements = Settlements(
             store=store, clock=clock, rng=rng, retries=retries, metrics=self._metrics
         )
+        self._usual = UsualStarts(store, clock=clock)
+        self._home_facts = Homes(store, clock=clock)
         self._cards = Workers(_CARDS_AT_ONCE)
+        self._homes = Workers(_HOMES_AT_ONCE)
         self._sends = Workers(_SENDS_AT_ONCE)
         self._leasing = asyncio.Lock()
         self._stopping = False
@@ -92,27 +103,31 @@ class Deliveries:
         Does not wait for them: each that ends makes us look again, so that a slow receiver delays nobody.
         """
         async with self._leasing:
-            cards = 0
-            if self._sinks.slack is not None:
-                show = partial(self._show, self._sinks.slack)
-                cards = await self._start(self._cards, self._store.cards.lease_due, show)
-            return cards + await self._start(self._sends, self._store.deliveries.lease_due, self._send)
+            started = 0
+            if (slack := self._sinks.slack) is not None:
+                show, publish = partial(self._show, slack), partial(self._publish, slack)
+                started += await self._start(self._cards, self._store.cards.lease_due, show)
+                started += await self._start(self._homes, self._store.people.lease_homes, publish)
+            return started + await self._start(self._sends, self._store.deliveries.lease_due, self._send)
 
     def in_flight(self) -> dict[str, float]:
-        return {"card": len(self._cards.tokens()), "delivery": len(self._sends.tokens())}
+        at_work = {"card": self._cards, "home": self._homes, "delivery": self._sends}
+        return {kind: len(workers.tokens()) for kind, workers in at_work.items()}
 
     async def renew(self) -> None:
         """The leases of what is in flight."""
         if cards := self._cards.tokens():
             await self._store.cards.renew(cards)
+        if homes := self._homes.tokens():
+            await self._store.people.renew(homes)
         if sends := self._sends.tokens():
             await self._store.deliveries.renew(sends)
 
     async def idle(self) -> None:
         """Returns when nothing is in flight and nothing more is due."""
-        while self._is_looking() or self._cards.tokens() or self._sends.tokens():
-            await self._cards.idle()
-            await self._sends.idle()
+        while self._is_looking() or any(self.in_flight().values()):
+            for workers in (self._cards, self._homes, self._sends):
+                await workers.idle()
             await self._looked()
 
     async def drain(self, within: timedelta) -> None:
@@ -123,7 +138,7 @@ class Deliveries:
         self._stopping = True
         async with self._leasing:
             pass  # what is being leased just now is in flight then
-        await asyncio.gather(self._cards.drain(within), self._sends.drain(within))
+        await asyncio.gather(*(workers.drain(within) for workers in (self._cards, self._homes, self._sends)))
         await self._looked()
 
     async def _start(
@@ -136,18 +151,31 @@ class Deliveries:
         while workers.free and not self._stopping:
             leased = await lease_due(workers.free)
             for row in leased:
-                workers.start(trail.lines_about(_instance(row), work(row)), token=row.token)
+                workers.start(_about(row, work(row)), token=row.token)
             if not leased:
                 break
             started += len(leased)
         return started
 
     async def _show(self, slack: SlackSink, row: LeasedCard) -> None:
-        showing = slack.show_card(row.card, row.instance, self._clock())
-        verdict = await _guarded(showing)
+        verdict = await _guarded(self._show_now(slack, row))
         self._metrics.attempted("card", WORDS[type(verdict)])
         await _guarded(self._settlements.settle_card(row, verdict))
         self._look_again()
+
+    async def _show_now(self, slack: SlackSink, row: LeasedCard) -> CardVerdict:
+        usual = await self._usual.of(row.instance)
+        return await slack.show_card(row.card, row.instance, self._clock(), usual=usual)
+
+    async def _publish(self, slack: SlackSink, row: LeasedHome) -> None:
+        verdict = await _guarded(self._publish_now(slack, row))
+        self._metrics.attempted("home", WORDS[type(verdict)])
+        await _guarded(self._settlements.settle_home(row, verdict))
+        self._look_again()
+
+    async def _publish_now(self, slack: SlackSink, row: LeasedHome) -> Verdict:
+        facts = await self._home_facts.facts(row.user_id, row.notify)
+        return await slack.publish_home(row.user_id, home(facts))
 
     async def _send(self, row: LeasedDelivery) -> None:
         delivery_id = row.delivery.id
@@ -163,9 +191,20 @@ class Deliveries:
             case TargetKind.NOTICE:
                 if self._sinks.slack is None:
                     return _NO_SLACK
-                return await self._sinks.slack.post_notice(row.delivery, row.card)
+                uncalled = await self._uncalled(row.delivery.event)
+                return await self._sinks.slack.post_notice(row.delivery, row.card, uncalled=uncalled)
+            case TargetKind.DIRECT:
+                if self._sinks.slack is None:
+                    return _NO_SLACK
+                return await self._sinks.slack.post_direct(row.delivery, row.card)
             case _:
                 assert_never(row.delivery.target.kind)
+
+    async def _uncalled(self, event: Event) -> frozenset[str]:
+        """Who is not to be mentioned in a thread."""
+        people = {event.instance.requester, event.fact.actor} - {None}
+        chosen = await self._store.people.notify(person for person in people if person is not None)
+        return frozenset(user_id for user_id, notify in chosen.items() if notify in _NOT_IN_THREADS)
 
     def _look_again(self) -> None:
         """Soon, in a task of its own: whoever asks still holds a place among those at work."""
@@ -200,5 +239,16 @@ async def _guarded(work: Awaitable[T], **row: str) -> T | Later:
         return Later(reason=f"an error of ours; the log has it as {reference}", after=_AFTER_A_FAULT)
 
 
-def _instance(row: LeasedCard | LeasedDelivery) -> Instance:
-    return row.instance if isinstance(row, LeasedCard) else row.delivery.event.instance
+def _about(
+    row: LeasedCard | LeasedHome | LeasedDelivery, work: Coroutine[Any, Any, T]
+) -> Coroutine[Any, Any, T]:
+    """With the instance's ids on its log lines, where it is about one."""
+    match row:
+        case LeasedHome():
+            return work
+        case LeasedCard(instance=instance):
+            return trail.lines_about(instance, work)
+        case LeasedDelivery(delivery=delivery):
+            return trail.lines_about(delivery.event.instance, work)
+        case _:
+            assert_never(row)

@@ -52,6 +52,7 @@ _HABITS = {
     "SLACK_CHANNEL": _BEGINNING["channel"],
     "ADMIN_USERS": _BEGINNING["person"],
     "HOST": "127.0.0.1",
+    "DEFAULT_TEMPLATE": "pytorch-jupyter",
     # Sped up, the bot asks more often; and an outage that somebody ends is over soon.
     "NOVITA_RATE_LIMIT": "10000",
     "CIRCUIT_BREAKER_THRESHOLD": "50",

@@ -27,12 +27,39 @@ def match_gpu(typed: str, names: Iterable[str]) -> str:
             return found[0]
         if found:
             raise ProductNotFound(f"{typed} could be {_either(found)}.", nearest=tuple(found))
+    raise _no_gpu(typed, known)
+
+
+def match_gpus(typed: str, names: Iterable[str]) -> tuple[str, ...]:
+    """All that may be meant: those that have the whole words, else those that have it as a part.
+
+    Raises ProductNotFound where none does.
+    """
+    known = sorted(set(names))
+    found = gpus_with(typed, known)
+    if not found:
+        raise _no_gpu(typed, known)
+    return found
+
+
+def gpus_with(typed: str, names: Sequence[str]) -> tuple[str, ...]:
+    """As `match_gpus`, in the order given; empty where none fits."""
+    for fits in (_has_words, _has_part):
+        found = tuple(name for name in names if fits(typed, name))
+        if found:
+            return found
+    return ()
+
+
+def nearest_gpus(typed: str, names: Sequence[str], limit: int) -> tuple[str, ...]:
+    """What may be meant by a slip of the finger, best first."""
+    return _nearest(typed, names, limit)
+
+
+def _no_gpu(typed: str, known: Sequence[str]) -> ProductNotFound:
     nearest = _nearest(typed, known)
-    if not nearest:
-        raise ProductNotFound(f"Novita has no GPU called {typed}.")
-    raise ProductNotFound(
-        f"Novita has no GPU called {typed}. Did you mean {_either(nearest)}?", nearest=nearest
-    )
+    meant = f" Did you mean {_either(nearest)}?" if nearest else ""
+    return ProductNotFound(f"Novita has no GPU called {typed}.{meant}", nearest=nearest)
 
 
 def match_region(typed: str, clusters: Sequence[Cluster]) -> Cluster:
@@ -67,6 +94,11 @@ def region_code(name: str) -> str:
     return name.strip().split(" ", 1)[0].split("(", 1)[0].casefold()
 
 
+def region_word(name: str) -> str:
+    """What people type: `US-CA-06` of `US-CA-06 (California)`."""
+    return name.split(" (", 1)[0].strip()
+
+
 @lru_cache(maxsize=4_096)
 def squeezed(text: str) -> str:
     return re.sub(r"[\W_]+", "", text.casefold())
@@ -85,8 +117,10 @@ def _has_part(typed: str, name: str) -> bool:
     return bool(squeezed(typed)) and squeezed(typed) in squeezed(name)
 
 
-def _nearest(typed: str, names: Sequence[str]) -> tuple[str, ...]:
-    found = process.extract(typed, names, scorer=fuzz.WRatio, processor=squeezed, limit=3, score_cutoff=50)
+def _nearest(typed: str, names: Sequence[str], limit: int = 3) -> tuple[str, ...]:
+    found = process.extract(
+        typed, names, scorer=fuzz.WRatio, processor=squeezed, limit=limit, score_cutoff=50
+    )
     return tuple(dict.fromkeys(name for name, _score, _index in found))
 
 

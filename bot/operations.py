@@ -26,11 +26,12 @@ from bot.errors import (
 from bot.matching import match_gpu
 from bot.receivers import PUBLIC_ONLY, Receivers
 from bot.requested import new_instance, random_text, until_sent
+from bot.usual import UsualStarts
 from bot.wishes import grant
 from storage import errors as refusals
 from storage.cloud import Details, Secrets
 from storage.errors import Ambiguous, NameInUse, NoSuchInstance
-from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, State, Wish
+from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, Notify, State, Wish
 from storage.store.finding import Find
 from storage.store.store import Store
 
@@ -56,6 +57,7 @@ class Operations:
         self._admins = admins
         self._wake = wake
         self._receivers = receivers
+        self.usual = UsualStarts(store, clock=clock)
 
     async def create(self, asked: Asked, actor: Actor, origin: Origin, *, unique_name: bool) -> Instance:
         """One transaction, durable when it returns. A key seen before gives the earlier instance.
@@ -73,6 +75,9 @@ class Operations:
         now = self._clock()
         refusal = self._novita.refusal()
         instance = new_instance(request, actor, origin, now, refusal)
+        if asked.quoted_usd_per_hour is not None:
+            # What was quoted is the first price: a fallback is judged by it, whatever prices did meanwhile.
+            instance = replace(instance, first_usd_per_hour=asked.quoted_usd_per_hour)
         card = None
         if origin.channel is not None:
             card = NewCard(channel=origin.channel, response_url=origin.response_url)
@@ -143,6 +148,24 @@ class Operations:
             requester=requester, states=states, limit=limit, offset=offset
         )
 
+    async def history(self, i: Instance, limit: int) -> tuple[NewEvent, ...]:
+        """Of one that was given to somebody who may read it; latest first."""
+        return await self._store.instances.history(i.id, limit)
+
+    async def instance_at(self, channel: str, ts: str) -> str | None:
+        """The id of the instance whose card this message is."""
+        return await self._store.cards.instance_at(channel, ts)
+
+    async def choose_notify(self, actor: Actor, notify: Notify) -> None:
+        """Idempotent. Raises NotAllowed."""
+        await self._store.people.choose(self._person(actor), notify)
+        self._wake()
+
+    async def open_home(self, actor: Actor) -> None:
+        """Raises NotAllowed."""
+        await self._store.people.open_home(self._person(actor))
+        self._wake()
+
     async def connect(self, ref: str | None, actor: Actor) -> tuple[Instance, Details]:
         """Connection details with the password, fetched now and kept nowhere. Connecting is acting.
 
@@ -166,6 +189,10 @@ class Operations:
         except InvalidState:
             return await self.get(ref, actor), Secrets()
         return i, details.secrets
+
+    def request_of(self, asked: Asked) -> CreateRequest:
+        """What would be recorded, defaults filled in. Raises UsageError."""
+        return self._filled(asked)
 
     def _possible(self, asked: Asked) -> CreateRequest:
         if asked.webhook_url is not None:
@@ -194,6 +221,12 @@ class Operations:
     def require_member(self, actor: Actor) -> None:
         if not actor.full_member:
             raise NotAllowed("Guests and people of other workspaces cannot use this bot.")
+
+    def _person(self, actor: Actor) -> str:
+        self.require_member(actor)
+        if actor.user_id is None:
+            raise NotAllowed("That is for people.")
+        return actor.user_id
 
     def _require_may_act(self, actor: Actor, i: Instance) -> None:
         if self.may_act(actor, i):

@@ -21,6 +21,7 @@ from bot.sinks.webhook import origin
 from storage.records import Delivery, EventKind, NewEvent, TargetKind
 from storage.store.cards import LeasedCard
 from storage.store.deliveries import LeasedDelivery
+from storage.store.people import LeasedHome
 from storage.store.store import Store
 from storage.store.targets import Telling
 
@@ -67,6 +68,21 @@ class Settlements:
             case _:
                 assert_never(verdict)
 
+    async def settle_home(self, row: LeasedHome, verdict: Verdict) -> None:
+        match verdict:
+            case Delivered():
+                await self._store.people.settle(row)
+            case Later(after=after, reason=reason):
+                pause = next_slack_attempt(row.attempts + 1, retry_after=after, rng=self._rng)
+                if pause is None:
+                    await self._leave_home(row, reason)
+                else:
+                    await self._store.people.later(row, self._clock() + pause)
+            case Dead(reason=reason) | Gone(reason=reason):
+                await self._leave_home(row, reason)
+            case _:
+                assert_never(verdict)
+
     async def settle(self, row: LeasedDelivery, verdict: Verdict) -> None:
         match verdict:
             case Delivered(status_code=status_code):
@@ -87,6 +103,11 @@ class Settlements:
         """As it is until the instance changes again; its notices go their own way."""
         log.warning("card.left", why=reason)
         await self._store.cards.settle(row, shown_version=row.card.wanted_version)
+
+    async def _leave_home(self, row: LeasedHome, reason: str) -> None:
+        """As it is until it is opened again, or something changes."""
+        log.warning("home.left", why=reason, person=row.user_id)
+        await self._store.people.settle(row)
 
     def _measure(self, delivery: Delivery) -> None:
         now, event = self._clock(), delivery.event
@@ -114,7 +135,7 @@ class Settlements:
         match delivery.target.kind:
             case TargetKind.WEBHOOK:
                 return next_attempt(made, retries=self._retries, retry_after=after, rng=self._rng)
-            case TargetKind.NOTICE:
+            case TargetKind.NOTICE | TargetKind.DIRECT:
                 return next_slack_attempt(made, retry_after=after, rng=self._rng)
             case _:
                 assert_never(delivery.target.kind)

@@ -284,9 +284,38 @@ class Event:
     """As of the event, so that every later rendering says the same."""
 
 
+class Notify(StrEnum):
+    """How a person wants to be told when a wait for an instance of theirs ends.
+
+    The thread of its card has every notice in any case: this decides who is called, and where.
+    """
+
+    THREAD = "thread"
+    """Mentioned in the thread. The usual."""
+    DIRECT = "direct"
+    """In a direct message; the thread mentions nobody."""
+    BOTH = "both"
+    QUIET = "quiet"
+    """Not called at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Of the whole team, now."""
+
+    running: int
+    under_way: int
+    """Creating, starting, stopping or deleting."""
+    stopped: int
+    usd_per_hour: Decimal
+    """Of all that are billed."""
+
+
 class TargetKind(StrEnum):
     NOTICE = "notice"
     """A message in the thread of the instance's card."""
+    DIRECT = "direct"
+    """A direct message to the requester, who chose that; added when the event is written."""
     WEBHOOK = "webhook"
 
 
@@ -294,7 +323,7 @@ class TargetKind(StrEnum):
 class Target:
     kind: TargetKind
     address: str
-    """`slack` for a notice; the URL of a webhook."""
+    """`slack` for a notice; a Slack user id; the URL of a webhook."""
 
 
 class DeliveryState(StrEnum):

@@ -30,6 +30,7 @@ from storage.records import (
     Fate,
     Instance,
     NewEvent,
+    Notify,
     Outcome,
     Reason,
     State,
@@ -165,6 +166,7 @@ deliveries = Table(
     UniqueConstraint("event_id", "target_kind", "target_address"),
     Index(None, "instance_id", "target_kind", "target_address", "sequence"),
     Index(None, "created_at"),
+    Index(None, "state"),
     Index(
         "ix_deliveries_due_at",
         "due_at",
@@ -207,6 +209,26 @@ cards = Table(
     *_lease(),
     Index(
         "ix_cards_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+)
+
+people = Table(
+    "people",
+    metadata,
+    # Who chose how to be told, or opened the Home tab. Its versions and its lease are those of a card.
+    Column("user_id", Text(), primary_key=True),
+    Column("notify", Word(Notify), nullable=False),
+    Column("has_home", Boolean(), nullable=False),
+    Column("wanted_version", Integer(), nullable=False),
+    Column("shown_version", Integer(), nullable=False),
+    Column("edited_at", Moment()),
+    Column("attempts", Integer(), nullable=False),
+    *_lease(),
+    Index(
+        "ix_people_due_at",
         "due_at",
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),

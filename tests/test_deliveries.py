@@ -21,7 +21,7 @@ from bot.metrics import Metrics
 from bot.sinks.verdicts import Dead, Delivered, Gone, Later, Lost, Shown
 from storage.database import migrate, open_database
 from storage.errors import DatabaseUnavailable
-from storage.records import DeliveryState, EventKind, NewCard, NewEvent, State, Target, TargetKind
+from storage.records import DeliveryState, EventKind, NewCard, NewEvent, Notify, State, Target, TargetKind
 from storage.store.store import make_store
 
 HOOK = "https://hooks.example/a"
@@ -68,16 +68,26 @@ class FakeWebhooks(FakeSink):
 
 
 class FakeSlack(FakeSink):
-    """Addresses are `card` and `notice`."""
+    """Addresses are `card`, `notice`, `direct` and `home`."""
 
     def __init__(self) -> None:
         super().__init__({"card": Shown(channel="C1", ts="17.1"), "notice": DELIVERED})
+        self.usual = []
+        self.uncalled = frozenset()
 
-    async def show_card(self, card, instance, now):
+    async def show_card(self, card, instance, now, *, usual):
+        self.usual.append(usual)
         return await self.answer("card", card)
 
-    async def post_notice(self, delivery, card):
+    async def post_notice(self, delivery, card, *, uncalled):
+        self.uncalled = uncalled
         return await self.answer("notice", (delivery, card))
+
+    async def post_direct(self, delivery, card):
+        return await self.answer("direct", (delivery, card))
+
+    async def publish_home(self, user_id, view):
+        return await self.answer("home", (user_id, view))
 
 
 class Bench:
@@ -777,7 +787,106 @@ async def test_what_is_in_flight_is_told_while_it_is(bench):
     gate = bench.webhooks.silence(HOOK)
     await bench.happens(1, hook())
     await bench.deliveries.deliver_once()
-    assert bench.deliveries.in_flight() == {"card": 0, "delivery": 1}
+    assert bench.deliveries.in_flight() == {"card": 0, "home": 0, "delivery": 1}
     gate.set()
     await bench.deliveries.idle()
-    assert bench.deliveries.in_flight() == {"card": 0, "delivery": 0}
+    assert bench.deliveries.in_flight() == {"card": 0, "home": 0, "delivery": 0}
+
+
+# people
+
+
+async def test_a_home_is_published_when_it_is_opened_and_when_something_changes(bench):
+    await bench.happens(1, card="C1")
+    await bench.store.people.open_home("U1")
+    await bench.run()
+    bench.clock.advance(10)
+    await bench.changes()
+    await bench.run()
+    homes = [what for address, what in bench.slack.calls if address == "home"]
+    assert [user_id for user_id, _ in homes] == ["U1", "U1"]
+    assert "my-train-1" in str(homes[-1])
+
+
+async def test_a_home_that_slack_cannot_take_now_is_published_later(bench):
+    bench.slack.say("home", Later(reason="ratelimited", after=seconds(30)))
+    await bench.store.people.open_home("U1")
+    await bench.run()
+    bench.clock.advance(29)
+    assert await bench.run() == 0
+    bench.clock.advance(2)
+    assert await bench.run() == 1
+
+
+@pytest.mark.parametrize("verdict", [Dead(reason="user_not_found"), Gone(reason="gone", status_code=410)])
+async def test_a_home_that_no_try_can_mend_is_left_until_it_is_opened_again(bench, verdict):
+    bench.slack.say("home", verdict)
+    await bench.store.people.open_home("U1")
+    with capture_logs() as logs:
+        await bench.run()
+    assert [(entry["event"], entry["person"]) for entry in logs] == [("home.left", "U1")]
+    bench.clock.advance(3600)
+    assert await bench.run() == 0
+    await bench.store.people.open_home("U1")
+    assert await bench.run() == 1
+
+
+async def test_a_home_that_fails_for_a_day_is_left(bench, monkeypatch):
+    monkeypatch.setattr("bot.schedule.SLACK_RETRIES", 2)
+    bench.slack.say("home", *[Later(reason="down")] * 9)
+    await bench.store.people.open_home("U1")
+    with capture_logs() as logs:
+        for _ in range(4):
+            await bench.run()
+            bench.clock.advance(24 * 3600)
+    assert [entry["event"] for entry in logs] == ["home.left"]
+
+
+async def test_leases_of_homes_that_are_being_published_are_renewed(bench):
+    gate = bench.slack.silence("home")
+    await bench.store.people.open_home("U1")
+    await bench.deliveries.deliver_once()
+    await bench.slack.called("home")
+    assert bench.deliveries.in_flight()["home"] == 1
+    for _ in range(3):
+        bench.clock.advance(15)
+        await bench.deliveries.renew()
+    assert await bench.replica().deliver_once() == 0
+    gate.set()
+    await bench.deliveries.idle()
+
+
+@pytest.mark.parametrize(
+    ("choice", "uncalled", "direct"),
+    [
+        (Notify.THREAD, set(), 0),
+        (Notify.QUIET, {"U1"}, 0),
+        (Notify.DIRECT, {"U1"}, 1),
+        (Notify.BOTH, set(), 1),
+    ],
+)
+async def test_people_are_told_as_they_chose(bench, choice, uncalled, direct):
+    await bench.store.people.choose("U1", choice)
+    await bench.happens(1, SLACK, card="C1")
+    await bench.run()
+    await bench.run()
+    assert bench.slack.uncalled == uncalled
+    assert [address for address, _ in bench.slack.calls].count("direct") == direct
+    assert [address for address, _ in bench.slack.calls].count("notice") == 1
+
+
+async def test_direct_messages_wait_for_a_slack_that_is_not_configured(bench):
+    await bench.store.people.choose("U1", Notify.DIRECT)
+    await bench.happens(1, SLACK)
+    await bench.run(bench.replica(slack=False))
+    assert {row.state for row in await bench.rows()} == {DeliveryState.PENDING}
+
+
+async def test_a_card_says_how_long_its_like_took_before(bench):
+    earlier = running(id="e" * 16, created_at=bench.clock.now - seconds(200), ready_at=bench.clock.now)
+    event = NewEvent(kind=EventKind.READY, at=bench.clock.now)
+    await bench.store.instances.add(earlier, key=None, event=event, card=None, unique_name=False)
+    now = creating(id="f" * 16, offer=earlier.offer)
+    await bench.store.instances.add(now, key=None, event=event, card=NewCard(channel="C1"), unique_name=False)
+    await bench.run()
+    assert bench.slack.usual == [seconds(200)]

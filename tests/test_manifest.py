@@ -13,6 +13,8 @@ import pytest
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack import listeners
+
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "tests/fixtures/slack-manifest.schema.2.0.0.json"
 
@@ -24,9 +26,13 @@ SCOPE_OF_METHOD = {
     "conversations_open": "im:write",
     "users_info": "users:read",
     "views_open": None,
+    "views_publish": None,
     "views_update": None,
 }
 """As on each method's page at docs.slack.dev/reference/methods; None: any bot token may call it."""
+
+SCOPE_OF_EVENT = {"app_home_opened": None, "app_mention": "app_mentions:read", "message.im": "im:history"}
+"""As on each event's page at docs.slack.dev/reference/events."""
 
 API_METHODS = {name for name in dir(AsyncWebClient) if "_" in name.strip("_")} - {"api_call"}
 
@@ -62,10 +68,17 @@ def test_socket_mode_needs_no_public_address(manifest: dict[str, Any]) -> None:
     assert "http" not in json.dumps(manifest)
 
 
-def test_the_bot_subscribes_to_no_event(manifest: dict[str, Any]) -> None:
-    assert "event_subscriptions" not in manifest["settings"]
-    assert manifest["features"]["app_home"]["home_tab_enabled"] is False
-    assert "shortcuts" not in manifest["features"]
+def test_the_bot_subscribes_to_the_events_that_it_listens_to(manifest: dict[str, Any]) -> None:
+    subscribed = manifest["settings"]["event_subscriptions"]["bot_events"]
+    assert set(subscribed) == SCOPE_OF_EVENT.keys()
+    assert {event.partition(".")[0] for event in subscribed} == set(listened_to("event"))
+    assert manifest["features"]["app_home"]["home_tab_enabled"] is True
+
+
+def test_the_shortcuts_are_those_that_it_listens_to(manifest: dict[str, Any]) -> None:
+    offered = {each["callback_id"]: each["type"] for each in manifest["features"]["shortcuts"]}
+    assert offered == {listeners.RENT: "global", listeners.RENT_HERE: "message", listeners.ABOUT: "message"}
+    assert len(list(listened_to("shortcut"))) == len(offered)
 
 
 def test_one_command_whose_mentions_arrive_as_ids(manifest: dict[str, Any]) -> None:
@@ -75,12 +88,13 @@ def test_one_command_whose_mentions_arrive_as_ids(manifest: dict[str, Any]) -> N
     assert manifest["settings"]["interactivity"]["is_enabled"] is True
 
 
-def test_the_scopes_are_those_of_the_methods_that_are_called(manifest: dict[str, Any]) -> None:
+def test_the_scopes_are_those_of_the_methods_and_events_that_are_used(manifest: dict[str, Any]) -> None:
     scopes = manifest["oauth_config"]["scopes"]
     assert list(scopes) == ["bot"]
     # `commands` is what the slash command itself needs; a method that has no row above is a KeyError here.
     needed = {SCOPE_OF_METHOD[method] for method in set(methods_called())} - {None}
-    assert set(scopes["bot"]) == needed | {"commands"}
+    events = {SCOPE_OF_EVENT[event] for event in manifest["settings"]["event_subscriptions"]["bot_events"]}
+    assert set(scopes["bot"]) == needed | (events - {None}) | {"commands"}
 
 
 def methods_called() -> Iterator[str]:
@@ -88,3 +102,12 @@ def methods_called() -> Iterator[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in API_METHODS:
                 yield node.attr
+
+
+def listened_to(kind: str) -> Iterator[str]:
+    """The first argument of each `app.<kind>(...)`."""
+    tree = ast.parse((ROOT / "bot/slack/listeners.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == f"app.{kind}":
+            argument = node.args[0]
+            yield argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument)

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from bot.grammar.usage import VERBS, command_table
+from bot.grammar.helptexts import command_table
+from bot.grammar.usage import VERBS
 from bot.settings import variables
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, assert_never
@@ -65,6 +65,16 @@ class Ssh:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    gpu: str | None = None
+    """A product name or a part of one, which may fit several; None: all."""
+    gpu_count: int | None = None
+    """For how many the prices are, and the launches; None: one. Only with a GPU."""
+    max_usd_per_hour: Decimal | None = None
+    """For one GPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mine:
     """Nothing was typed: my instances, with buttons."""
 
@@ -74,7 +84,7 @@ class Help:
     verb: str | None = None
 
 
-Command = Create | List | Act | Status | Ssh | Mine | Help
+Command = Create | List | Act | Status | Ssh | Offers | Mine | Help
 
 
 def render(command: Command) -> str:
@@ -95,7 +105,7 @@ def _words(command: Command) -> Iterator[str]:
     match command:
         case Create():
             yield "create"
-            yield from _create_words(command)
+            yield from _ordered(_target(command), _flag_words(command))
         case List(everybody=everybody):
             yield from ("list", "all") if everybody else ("list",)
         case Act(verb=verb, name=name):
@@ -107,6 +117,10 @@ def _words(command: Command) -> Iterator[str]:
         case Ssh(name=name):
             yield "ssh"
             yield from _bare(name)
+        case Offers(gpu=gpu, gpu_count=count, max_usd_per_hour=most):
+            yield "offers"
+            target = _bare(None if gpu is None else _counted(gpu, count))
+            yield from _ordered(target, _valued("max", None if most is None else f"{most:f}"))
         case Help(verb=verb):
             yield from ("help", verb) if verb else ("help",)
         case Mine():
@@ -115,16 +129,19 @@ def _words(command: Command) -> Iterator[str]:
             assert_never(command)
 
 
-def _create_words(command: Create) -> Iterator[str]:
-    target, flags = tuple(_target(command)), tuple(_flag_words(command))
+def _ordered(target: Iterable[str], flags: Iterable[str]) -> Iterator[str]:
+    target, flags = tuple(target), tuple(flags)
     # The target comes first, except where `--` has to end the flags before it: a name may begin with a dash.
     yield from flags + target if target[:1] == ("--",) else target + flags
 
 
 def _target(command: Create) -> Iterator[str]:
     if command.gpu is not None:
-        count = "" if command.gpu_count is None else f":{command.gpu_count}"
-        yield from _bare(command.gpu + count, command.name)
+        yield from _bare(_counted(command.gpu, command.gpu_count), command.name)
+
+
+def _counted(gpu: str, count: int | None) -> str:
+    return gpu if count is None else f"{gpu}:{count}"
 
 
 def _flag_words(command: Create) -> Iterator[str]:

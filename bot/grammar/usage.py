@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.grammar.commands import SLASH
@@ -23,6 +22,8 @@ class Flag:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
     name: str
+    task: str
+    """One of `TASKS`: under which the help has it."""
     purpose: str
     target: str = ""
     """The words without dashes, as in the usage line."""
@@ -44,23 +45,9 @@ class Verb:
         return tuple(flag for group in self.flags for flag in group)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    usage: str
-    purpose: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelpText:
-    """What the help says, not how it looks. Plain text throughout."""
-
-    title: str
-    entries: tuple[Entry, ...]
-    """Commands in the general help, flags in the help of one verb."""
-    examples: tuple[str, ...]
-    """To copy as they stand."""
-    notes: tuple[str, ...]
-
+RENT, LOOK, USE, SAVE, LEARN = "Rent", "Look", "Use", "Stop paying", "Learn more"
+TASKS = {RENT: "create", LOOK: "status", USE: "ssh", SAVE: "stop", LEARN: "help"}
+"""What people want to do, and the verb that is shown as the example of it."""
 
 CREATE_FLAGS = (
     (
@@ -116,11 +103,24 @@ CREATE_FLAGS = (
     (Flag(name="yes", meant_by=("y", "force", "confirm"), purpose="launch without asking again"),),
 )
 
+OFFER_FLAGS = (
+    (
+        Flag(
+            name="max",
+            value="USD_PER_HOUR",
+            example="0.50",
+            meant_by=("maximum", "price", "maxprice", "budget"),
+            purpose="only what costs no more than this per hour, for one GPU",
+        ),
+    ),
+)
+
 _ONE_NAME = ("Leave NAME out if you have just one instance. An id will do as well.",)
 
 VERBS = (
     Verb(
         name="create",
+        task=RENT,
         aliases=("launch",),
         meant_by=("new", "run", "up", "rent", "buy", "make"),
         target="[GPU[:N]] [NAME]",
@@ -138,6 +138,7 @@ VERBS = (
     ),
     Verb(
         name="list",
+        task=LOOK,
         aliases=("ls", "ps"),
         meant_by=("mine", "all", "instances"),
         target="[all]",
@@ -146,6 +147,7 @@ VERBS = (
     ),
     Verb(
         name="status",
+        task=LOOK,
         aliases=("show",),
         meant_by=("get", "describe", "info", "inspect"),
         target="[NAME]",
@@ -155,6 +157,7 @@ VERBS = (
     ),
     Verb(
         name="start",
+        task=USE,
         meant_by=("resume", "wake"),
         target="[NAME]",
         purpose="start a stopped instance",
@@ -163,6 +166,7 @@ VERBS = (
     ),
     Verb(
         name="stop",
+        task=SAVE,
         meant_by=("pause", "halt", "shutdown"),
         target="[NAME]",
         purpose="stop paying for the GPU, keep the instance",
@@ -171,6 +175,7 @@ VERBS = (
     ),
     Verb(
         name="restart",
+        task=USE,
         meant_by=("reboot",),
         target="[NAME]",
         purpose="stop and start in one go",
@@ -179,6 +184,7 @@ VERBS = (
     ),
     Verb(
         name="delete",
+        task=SAVE,
         aliases=("rm", "destroy", "down"),
         meant_by=("kill", "terminate", "remove", "del"),
         target="[NAME]",
@@ -188,6 +194,7 @@ VERBS = (
     ),
     Verb(
         name="ssh",
+        task=USE,
         meant_by=("connect", "login", "password", "jupyter"),
         target="[NAME]",
         purpose="how to connect, shown to you alone",
@@ -195,7 +202,24 @@ VERBS = (
         notes=_ONE_NAME,
     ),
     Verb(
+        name="offers",
+        task=RENT,
+        meant_by=(
+            *("offer", "price", "prices", "pricing", "gpu", "gpus", "product", "products"),
+            *("stock", "available", "catalog", "catalogue", "market"),
+        ),
+        target="[GPU]",
+        flags=OFFER_FLAGS,
+        purpose="what can be had now, cheapest first",
+        examples=("/gpu offers 4090", "/gpu offers --max 0.50", "/gpu offers h100:2"),
+        notes=(
+            "GPU is a product's name or a part of it, which may fit several.",
+            "Prices are for one GPU, or for N of them with GPU:N.",
+        ),
+    ),
+    Verb(
         name="help",
+        task=LEARN,
         target="[VERB]",
         purpose="this, or all about one verb",
         examples=("/gpu help create",),
@@ -206,57 +230,9 @@ BY_WORD = {word: verb for verb in VERBS for word in (verb.name, *verb.aliases)}
 """Verbs by what may be typed for them."""
 
 
-def help_text(verb: str | None = None) -> HelpText:
-    """`verb`: a name or alias that the table has; None: the overview."""
-    if verb is None:
-        return _overview()
-    found = BY_WORD[verb]
-    return HelpText(
-        title=found.usage,
-        entries=tuple(Entry(usage=flag_usage(flag), purpose=flag.purpose) for flag in found.every_flag),
-        examples=found.examples,
-        notes=(_sentence(found.purpose), *found.notes, *_alias_note(found)),
-    )
-
-
-def command_table() -> str:
-    """The README's table of commands, in Markdown."""
-    rows = ("| command | does |", "|---|---|", *map(_row, _overview().entries))
-    return "\n".join(rows) + "\n"
-
-
 def flag_usage(flag: Flag) -> str:
     return f"--{flag.name} {flag.value}" if flag.value else f"--{flag.name}"
 
 
-def _overview() -> HelpText:
-    mine = Entry(usage=SLASH, purpose="my instances, with buttons")
-    return HelpText(
-        title="Rent GPUs at Novita.ai",
-        entries=(mine, *(Entry(usage=verb.usage, purpose=verb.purpose) for verb in VERBS)),
-        examples=tuple(verb.examples[0] for verb in VERBS if verb.name in {"create", "ssh", "stop"}),
-        notes=("All about one verb: /gpu help create.", *_every_alias()),
-    )
-
-
 def _group_usage(group: tuple[Flag, ...]) -> str:
     return f"[{' | '.join(map(flag_usage, group))}]"
-
-
-def _every_alias() -> Iterator[str]:
-    pairs = [f"{', '.join(verb.aliases)} for {verb.name}" for verb in VERBS if verb.aliases]
-    yield f"Also understood: {'; '.join(pairs)}."
-
-
-def _alias_note(verb: Verb) -> Iterator[str]:
-    if verb.aliases:
-        yield f"Also understood: {', '.join(verb.aliases)}."
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _row(entry: Entry) -> str:
-    usage = entry.usage.replace("|", "\\|")
-    return f"| `{usage}` | {entry.purpose} |"

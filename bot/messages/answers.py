@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.errors import (
     BotError,
@@ -17,23 +18,31 @@ from bot.errors import (
     TryAgain,
 )
 from bot.messages import buttons, card, wording
-from bot.messages.blocks import Message, context, message, section
+from bot.messages import history as happened
+from bot.messages.blocks import Message, actions, button, context, message, section
 from bot.messages.connecting import connect
 from bot.messages.help import help_message
 from bot.messages.listing import instance_list
-from bot.messages.mrkdwn import bold, code, date, mention, with_people
-from storage.records import Instance, Wish
+from bot.messages.modals import as_modal, working_modal
+from bot.messages.mrkdwn import bold, code, mention, with_people
+from bot.quotes import Ticket
+from storage.records import Instance, NewEvent, Wish
 
 __all__ = [
     "acted",
+    "as_modal",
     "connect",
     "created",
     "error",
     "help_message",
     "instance_list",
+    "launched_before",
     "not_in_channel",
+    "press_for_form",
+    "stale",
     "status",
     "unexpected",
+    "working_modal",
 ]
 
 _WISHED = {
@@ -54,24 +63,58 @@ def created(i: Instance) -> Message:
 def acted(i: Instance, verb: Wish, *, nothing_to_do: bool = False) -> Message:
     """`nothing_to_do`: it was so already, or is on its way there."""
     if nothing_to_do:
-        _, word = wording.STATES[i.state]
-        return _said(f":information_source: {bold(i.name)} is {word.lower()} already. Nothing to do.")
+        return _said(f":information_source: {bold(i.name)} {wording.IS[i.state]} already. Nothing to do.")
     doing, then = _WISHED[verb]
     return _said(f":hourglass_flowing_sand: {doing} {bold(i.name)}. {then}")
 
 
-def status(i: Instance, now: datetime) -> Message:
-    """The card's content, and what only matters to who asks."""
-    row = buttons.row(i, place="status")
+def status(
+    i: Instance, now: datetime, *, usual: timedelta | None = None, history: Sequence[NewEvent] = ()
+) -> Message:
+    """The card's content, and what only matters to who asks.
+
+    `usual`: how long what is under way usually takes. `history`: the latest events, most recent first.
+    """
+    latest = happened.what_happened(history[0]) if history else None
+    text = card.spoken(i, now=now)
     return message(
-        card.headline(i), *card.body(i, now=now), context(_small_print(i), block_id="details"), row
+        f"{text} Latest: {latest}." if latest else text,
+        *card.body(i, now=now, usual=usual),
+        happened.latest(history),
+        context(_small_print(i), block_id="details"),
+        buttons.row(i, place="status"),
     )
+
+
+def stale(i: Instance, verb: str, *, now: datetime) -> Message:
+    """For a button that no longer fits: `verb` is what it says on it. Nothing was changed."""
+    pressed = (
+        f":information_source: You pressed *{verb.capitalize()}*, but {bold(i.name)} {wording.IS[i.state]}, "
+        "so nothing was changed."
+    )
+    now_so = status(i, now)
+    return message(f"{pressed} {now_so['text']}", section(pressed, block_id="pressed"), *now_so["blocks"])
+
+
+def launched_before(i: Instance, now: datetime) -> Message:
+    """For a quote that was bought already: nothing is bought twice."""
+    said = f":information_source: This was launched already, as {bold(i.name)}. This is how it is now:"
+    now_so = status(i, now)
+    return message(f"{said} {now_so['text']}", section(said, block_id="launched"), *now_so["blocks"])
+
+
+def press_for_form(ticket: Ticket) -> Message:
+    """Where only the press of a button can open the form. `ticket`: what was typed so far."""
+    text = "I need a little more than that. Fill in the form, and see what it costs before you launch."
+    value = ticket.value() or replace(ticket, line="/gpu create").value() or ""
+    row = actions([button("Open the form", "gpu:change", value, style="primary")], block_id="gpu:form")
+    return message(text, section(text, block_id="answer"), row)
 
 
 def error(error: BotError, *, reference: str | None = None) -> Message:
     """What was wrong, and what to type instead. `reference`: what the logs have as well."""
     headline = f"{_sign(error)} {with_people(str(error) or 'That did not work.', 1200)}"
-    return message(headline, section("\n".join([headline, *_ways_out(error, reference)]), block_id="error"))
+    return _said("\n".join([headline, *_ways_out(error, reference)]))
 
 
 def unexpected(reference: str) -> Message:
@@ -102,11 +145,11 @@ def _small_print(i: Instance) -> str:
     source = (
         f"image {code(r.image, 200)}" if r.image is not None else f"template {code(r.template or '', 200)}"
     )
-    parts = [f"Id {code(i.id)}", source, f"{r.disk_gb} GB disk", f"created {date(i.created_at)}"]
+    parts = [f"Id {code(i.id)}", source, f"{r.disk_gb} GB disk"]
     if i.novita_id is not None:
         parts.append(f"at Novita {code(i.novita_id)}")
-    if i.status is not None:
-        parts.append(f"Novita says {code(i.status, 60)}")
+    if i.status is not None and i.state not in wording.UNDER_WAY:
+        parts.insert(0, f"Novita says {code(i.status, 60)}")
     return " · ".join(parts)
 
 

@@ -33,6 +33,14 @@ def section(text: str, *, block_id: str | None = None, accessory: Block | None =
     )
 
 
+def header(text: str, *, block_id: str | None = None) -> Block:
+    return _present(type="header", block_id=block_id, text=plain_text(text, 150))
+
+
+def divider() -> Block:
+    return {"type": "divider"}
+
+
 def fields(texts: Iterable[str], *, block_id: str | None = None) -> Block | None:
     """At most ten, two in a row."""
     shown = [_mrkdwn(_cut(text, MOST_FIELD)) for text in texts][:10]
@@ -48,21 +56,35 @@ def actions(buttons: Iterable[Block], *, block_id: str | None = None) -> Block |
     return _present(type="actions", block_id=block_id, elements=elements) if elements else None
 
 
-def button(
-    label: str, action_id: str, value: str, *, style: str | None = None, confirm: Block | None = None
+def button(  # noqa: PLR0913 - what a button has
+    label: str,
+    action_id: str,
+    value: str,
+    *,
+    style: str | None = None,
+    confirm: Block | None = None,
+    spoken: str | None = None,
 ) -> Block:
-    text = plain_text(label, 75)
-    return _present(type="button", text=text, action_id=action_id, value=value, style=style, confirm=confirm)
+    """`spoken`: what a screen reader says instead of the label, where several buttons have the same."""
+    return _present(
+        type="button",
+        text=plain_text(label, 75),
+        action_id=action_id,
+        value=value,
+        style=style,
+        confirm=confirm,
+        accessibility_label=None if spoken is None else plain(spoken, 75),
+    )
 
 
-def confirmation(*, title: str, text: str, confirm: str, deny: str) -> Block:
+def confirmation(*, title: str, text: str, confirm: str, deny: str, style: str = "danger") -> Block:
     """Asked by Slack's clients only: whoever pressed is judged all the same."""
     return {
         "title": plain_text(title, 100),
         "text": plain_text(text, 300),
         "confirm": plain_text(confirm, 30),
         "deny": plain_text(deny, 30),
-        "style": "danger",
+        "style": style,
     }
 
 

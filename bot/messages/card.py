@@ -1,23 +1,35 @@
 """The one message of an instance in its channel, edited in place. An edit notifies nobody.
 
-No connection string and no password: everybody in the channel reads it.
+No connection command, password or token: everybody in the channel reads it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.costs import cost_so_far
-from bot.messages import buttons, wording
-from bot.messages.blocks import Block, Message, fields, message, section
-from bot.messages.mrkdwn import bold, clean, code, date, mention, usd
+from bot.messages import buttons, progress, wording
+from bot.messages.blocks import Block, Message, context, fields, message, section
+from bot.messages.links import links
+from bot.messages.mrkdwn import bold, clean, date, usd
 from storage.records import Instance, Outcome, State, Wish
 
 
-def card(i: Instance, *, now: datetime) -> Message:
-    """`now` is shown beside the cost, so that nobody takes an old figure for a live one."""
-    return message(headline(i), *body(i, now=now), buttons.row(i, place="card"))
+def card(i: Instance, *, now: datetime, usual: timedelta | None = None) -> Message:
+    """`now` is shown beside cost and time, so that nobody takes an old figure for a live one.
+
+    `usual`: how long what is under way usually takes.
+    """
+    return message(spoken(i, now=now), *body(i, now=now, usual=usual), buttons.row(i, place="card"))
+
+
+def spoken(i: Instance, *, now: datetime) -> str:
+    """All that matters as one text: for notifications, screen readers, and where blocks are refused."""
+    doing = progress.doing(i)
+    cost = None if i.bound_at is None else f"It has cost {_cost(i, now)}."
+    parts = [f"{headline(i)}.", f"Now {doing}." if doing else None, cost, *_remarks(i)]
+    return " ".join(filter(None, parts))
 
 
 def headline(i: Instance) -> str:
@@ -25,40 +37,59 @@ def headline(i: Instance) -> str:
     return f"{emoji} {word}: {clean(i.name, 100)}, {wording.summary(i)}"
 
 
-def body(i: Instance, *, now: datetime) -> Iterator[Block | None]:
+def body(i: Instance, *, now: datetime, usual: timedelta | None = None) -> Iterator[Block | None]:
     """All but the buttons."""
     yield section(f"{wording.state_line(i)}  {bold(i.name)}", block_id="state")
+    yield _progress(i, now, usual)
     yield fields(_facts(i, now), block_id="facts")
+    open_links = links(i)
+    yield section(open_links, block_id="links") if open_links else None
     remarks = "\n".join(_remarks(i))
     yield section(remarks, block_id="remarks") if remarks else None
+    yield context(" · ".join(_details(i)), block_id="people")
+
+
+def _progress(i: Instance, now: datetime, usual: timedelta | None) -> Block | None:
+    steps = progress.steps(i)
+    if steps is None:
+        return None
+    return section(f"{steps}\n{progress.timing(i, now, usual)}", block_id="progress")
 
 
 def _facts(i: Instance, now: datetime) -> Iterator[str]:
     yield f"*GPU*\n{wording.gpus(i)}"
     if (place := wording.region(i)) is not None:
         yield f"*Region*\n{place}"
-    if (price := wording.price(i)) is not None:
-        yield f"*Price*\n{price}"
-    yield f"*Billing*\n{wording.billing_mode(i)}"
-    if i.usable_at is not None:
-        yield f"*Started*\n{date(i.usable_at)}"
+    price = wording.price(i)
+    mode = wording.billing_mode(i)
+    yield f"*Billing*\n{mode}" if price is None else f"*Price*\n{price}, {mode}"
     if i.bound_at is not None:
-        yield f"*Cost*\n{usd(cost_so_far(i, now))} as of {date(now)}"
-    if i.state in wording.UNDER_WAY and i.status is not None:
-        yield f"*Novita says*\n{code(i.status, 60)}"
-    yield f"*Requested by*\n{mention(i.requester)}"
+        yield f"*Cost*\n{_cost(i, now)}"
+
+
+def _cost(i: Instance, now: datetime) -> str:
+    """So far. What is not billed any more is as of any time."""
+    cost = usd(cost_so_far(i, now))
+    return cost if i.billing_since is None else f"{cost} as of {date(now)}"
+
+
+def _details(i: Instance) -> Iterator[str]:
+    yield f"Asked for {wording.by_whom(i.requester)} {date(i.created_at)}"
     if (wish := _latest_wish(i)) is not None:
-        yield f"*Latest wish*\n{wish}"
+        yield wish
+    if (since := wording.usable_since(i)) is not None:
+        yield since
 
 
 def _latest_wish(i: Instance) -> str | None:
-    """Who asked for what; nothing where it was the create, which `Requested by` says."""
+    """Who asked for what; nothing where it was the create, which the line begins with."""
     verb = i.wish or _fulfilled(i)
     if verb in (Wish.CREATE, Wish.REMOVE):
         return None
     if verb is not None:
-        return f"{verb.value} asked by {mention(i.wished_by)}"
-    return f"asked by {mention(i.wished_by)}" if i.wished_by not in (None, i.requester) else None
+        return f"{verb.value} asked {wording.by_whom(i.wished_by)}"
+    changed = i.wished_by not in (None, i.requester)
+    return f"latest change asked {wording.by_whom(i.wished_by)}" if changed else None
 
 
 def _fulfilled(i: Instance) -> Wish | None:

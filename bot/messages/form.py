@@ -1,11 +1,13 @@
 """The form for renting a GPU: the flags of `/gpu create` one to one. A field left empty means the usual.
 
-Each field is one input block; block and element have the field's name as their id.
+Each field is one input block; block and element have the field's name as their id, the same at every update:
+so what is typed stays while the estimate below the fields follows it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot.grammar import fields
@@ -14,10 +16,14 @@ from bot.grammar.fields import Unfit
 from bot.messages import choices
 from bot.messages.blocks import Block, plain_text, section
 from bot.messages.choices import offerable_clusters, offerable_products, offered, option
+from bot.messages.estimates import estimated
 from bot.messages.mrkdwn import with_people
+from bot.quotes import Quote
 from storage.cloud import BillingMode, Cluster, Product, Template
 
 FORM_ID = "gpu_create"
+
+_TYPED = frozenset({"plain_text_input", "number_input"})
 
 T = TypeVar("T")
 
@@ -34,13 +40,16 @@ def create_form(  # noqa: PLR0913 - what the form offers, one argument a kind
     templates: Sequence[Template],
     clusters: Sequence[Cluster],
     filled: Create | None = None,
+    estimate: Quote | None = None,
+    typed: Create | None = None,
     private: str = "",
     error: str | None = None,
 ) -> dict[str, Any]:
     """A modal. Empty `products`, `templates` or `clusters`: not known yet, so one types instead of choosing.
 
-    `filled`: what was typed so far. `private`: handed back when it is sent; 3,000 characters at most.
-    `error`: what is wrong as a whole, in plain text.
+    `filled`: what the fields hold at first. `typed`: what they hold by now, to be shown as a command; None:
+    as filled. `estimate`: of that; None: it cannot be told. `private`: handed back when it is sent; 3,000
+    characters at most. `error`: what is wrong as a whole, in plain text.
     """
     create, products, clusters = (
         filled or Create(),
@@ -52,17 +61,9 @@ def create_form(  # noqa: PLR0913 - what the form offers, one argument a kind
     remarks = [remark for remark in (error, fault, *faults) if remark]
     blocks = [
         *(section(f":warning: {with_people(remark, 1000)}") for remark in remarks[:5]),
-        _gpu(products, gpu),
-        _input("count", "How many GPUs", _select("count", _counts(), create.gpu_count)),
-        _input("name", "Name", _text("name", create.name, fields.MAX_NAME, "my-train")),
-        _template(templates, create.template),
-        _input("image", "Image, instead of a template", _text("image", create.image, fields.MAX_IMAGE)),
-        _input("billing", "Billing", _select("billing", _MODES, create.billing_mode)),
-        _regions(clusters, regions if clusters else create.regions),
-        *_numbers(create),
+        *_fields(create, products, templates, clusters, gpu=gpu, regions=regions),
+        *estimated(estimate, typed or create),
     ]
-    if create.webhook_url is not None:
-        blocks.append(_input("webhook", "Webhook", _text("webhook", create.webhook_url, fields.MAX_URL)))
     return {**_frame(private), "submit": plain_text("Create", 24), "blocks": blocks}
 
 
@@ -77,24 +78,19 @@ def loading_form(*, private: str = "") -> dict[str, Any]:
 def read_form(state: Mapping[str, Any]) -> Create | dict[str, str]:
     """`state` of a submitted view. What is wrong comes back by block id, for `response_action: errors`."""
     sent = _Sent(state.get("values") or {})
-    gpu, gpu_count = sent.gpu()
-    create = Create(
-        gpu=gpu,
-        gpu_count=sent.read("count", fields.read_count) or gpu_count,
-        name=sent.read("name", fields.read_name),
-        template=sent.read("template", fields.read_template),
-        image=sent.read("image", fields.read_image),
-        billing_mode=sent.read("billing", BillingMode),
-        regions=sent.read("regions", fields.read_regions) or (),
-        disk_gb=sent.read("disk", fields.read_disk),
-        max_usd_per_hour=sent.read("max", fields.read_price),
-        webhook_url=sent.read("webhook", fields.read_webhook),
-        # Its prices were there to see, so sending it is the consent.
-        yes=True,
-    )
+    create = sent.create()
+    if create.gpu is None:
+        sent.faults.setdefault("gpu", "Which GPU?")
     if create.template is not None and create.image is not None:
         sent.faults["image"] = "Choose either a template or an image."
-    return sent.faults or create
+    # Its price was there to see, so sending it is the consent.
+    return sent.faults or replace(create, yes=True)
+
+
+def partial_form(state: Mapping[str, Any]) -> Create:
+    """What can be read of a form that is still being filled; what is wrong in it counts as empty."""
+    create = _Sent(state.get("values") or {}).create()
+    return create if create.template is None else replace(create, image=None)
 
 
 class _Sent:
@@ -104,13 +100,25 @@ class _Sent:
         self._values = values
         self.faults: dict[str, str] = {}
 
-    def gpu(self) -> tuple[str | None, int | None]:
+    def create(self) -> Create:
+        gpu, gpu_count = self._gpu()
+        return Create(
+            gpu=gpu,
+            gpu_count=self.read("count", fields.read_count) or gpu_count,
+            name=self.read("name", fields.read_name),
+            template=self.read("template", fields.read_template),
+            image=self.read("image", fields.read_image),
+            billing_mode=self.read("billing", BillingMode),
+            regions=self.read("regions", fields.read_regions) or (),
+            disk_gb=self.read("disk", fields.read_disk),
+            max_usd_per_hour=self.read("max", fields.read_price),
+            webhook_url=self.read("webhook", fields.read_webhook),
+        )
+
+    def _gpu(self) -> tuple[str | None, int | None]:
         if (selected := self._element("gpu").get("selected_option")) is not None:
             return selected["value"], None
-        found = self.read("gpu", fields.read_gpu)
-        if found is None:
-            self.faults.setdefault("gpu", "Which GPU?")
-        return found or (None, None)
+        return self.read("gpu", fields.read_gpu) or (None, None)
 
     def read(self, block_id: str, reader: Callable[[str], T]) -> T | None:
         """None: left empty, or wrong."""
@@ -145,11 +153,48 @@ def _frame(private: str) -> dict[str, Any]:
     }
 
 
+def _fields(  # noqa: PLR0913 - as `create_form`
+    create: Create,
+    products: Sequence[Product],
+    templates: Sequence[Template],
+    clusters: Sequence[Cluster],
+    *,
+    gpu: str | None,
+    regions: Sequence[str],
+) -> Iterator[Block]:
+    yield _live(_gpu(products, gpu))
+    yield _live(_input("count", "How many GPUs", _select("count", _counts(), create.gpu_count)))
+    yield _input("name", "Name", _text("name", create.name, fields.MAX_NAME, "my-train"))
+    yield _live(_template(templates, create.template))
+    yield _live(
+        _input("image", "Image, instead of a template", _text("image", create.image, fields.MAX_IMAGE))
+    )
+    yield _live(_input("billing", "Billing", _select("billing", _MODES, create.billing_mode)))
+    yield _live(_regions(clusters, regions if clusters else create.regions))
+    yield from map(_live, _numbers(create))
+    if create.webhook_url is not None:
+        yield _input("webhook", "Webhook", _text("webhook", create.webhook_url, fields.MAX_URL))
+
+
+def _live(block: Block) -> Block:
+    """Tells us when it is chosen or Enter is pressed in it, so that the estimate can follow."""
+    element = block["element"]
+    if element["type"] in _TYPED:
+        element = {**element, "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]}}
+    return {**block, "element": element, "dispatch_action": True}
+
+
 def _gpu(products: Sequence[Product], chosen: str | None) -> Block:
-    options, picked = offered(choices.gpu_options(products), [chosen] if chosen and products else [])
-    if not options:
+    if not products:
         return _input("gpu", "GPU", _text("gpu", chosen, fields.MAX_GPU, "4090"), optional=False)
-    select = _select_from("gpu", options, picked, placeholder="Choose a GPU")
+    select: Block = {
+        "type": "external_select",
+        "action_id": "gpu",
+        "min_query_length": 0,
+        "placeholder": plain_text("Choose a GPU", 150),
+    }
+    if chosen is not None:
+        select["initial_option"] = choices.gpu_option(chosen, products)
     return _input("gpu", "GPU", select, optional=False, hint="Prices are for one GPU.")
 
 
@@ -224,13 +269,11 @@ def _select(action_id: str, options: list[Block], value: object | None) -> Block
     return _select_from(action_id, options, picked)
 
 
-def _select_from(
-    action_id: str, options: list[Block], picked: list[Block], *, placeholder: str = "The usual"
-) -> Block:
+def _select_from(action_id: str, options: list[Block], picked: list[Block]) -> Block:
     select = {
         "type": "static_select",
         "action_id": action_id,
         "options": options,
-        "placeholder": plain_text(placeholder, 150),
+        "placeholder": plain_text("The usual", 150),
     }
     return {**select, "initial_option": picked[0]} if picked else select

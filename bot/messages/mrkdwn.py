@@ -58,6 +58,11 @@ def with_people(text: str, limit: int) -> str:
     return re.sub(r"&lt;@([UW][A-Z0-9]+)&gt;", r"<@\1>", clean(text, limit))
 
 
+def link(url: str, label: str) -> str:
+    """Both ours, or checked: `>` or `|` in the address would end it early."""
+    return f"<{escape(url)}|{label}>"
+
+
 def date(at: datetime) -> str:
     """In the reader's own time zone; the fallback is UTC."""
     fallback = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

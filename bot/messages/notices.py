@@ -5,15 +5,16 @@ Everybody in the channel reads it: how to connect is said, the connection string
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import assert_never
 
 from bot.costs import cost_so_far
 from bot.grammar.commands import Create, render
 from bot.messages import buttons, wording
-from bot.messages.blocks import Message, actions, message, section
-from bot.messages.mrkdwn import bold, clean, code, date, duration, mention, rate, usd
+from bot.messages.blocks import Block, Message, actions, context, message, section
+from bot.messages.mrkdwn import bold, clean, code, date, duration, link, mention, rate, usd
 from storage.cloud import BillingMode
 from storage.records import CreateRequest, Event, EventKind, Failure, Instance, Reason, Wish
 
@@ -24,39 +25,70 @@ _NO_MONEY = frozenset(
 _MOST_COMMAND = 1800
 
 
-def notice(event: Event) -> Message:
-    """The same for the same event, whenever it is rendered."""
-    headline, *details = _sentences(event)
-    text = f"{_address(event, headline)}{headline}"
-    shown = "\n".join([text, *details])
-    return message(text, section(shown, block_id="notice"), _row(event))
+def notice(event: Event, *, uncalled: Container[str] = ()) -> Message:
+    """The same for the same event, whenever it is rendered.
+
+    `uncalled`: ids of people who chose not to be called there. Slack calls whoever a new message mentions,
+    wherever in it, so none of them is.
+    """
+    headline, *details = _sentences(event, _by_whom(event, uncalled))
+    return _told([" ".join([*_called(event, headline, uncalled), headline]), *details], event)
 
 
-def _row(event: Event) -> dict[str, object] | None:
+def direct_notice(event: Event, *, permalink: str | None = None) -> Message:
+    """The same news to its requester alone, where it needs no mention. `permalink`: of the thread."""
+    lines = [*_sentences(event, wording.by_whom(event.fact.actor))]
+    return _told(lines, event, _way_to(permalink))
+
+
+def _told(lines: list[str], event: Event, *more: Block | None) -> Message:
+    # All of it as plain text too: for screen readers, and where Slack refuses the blocks.
+    said = "\n".join(lines)
+    return message(said, section(said, block_id="notice"), *more, _row(event))
+
+
+def _row(event: Event) -> Block | None:
     if event.fact.kind not in (EventKind.READY, EventKind.STARTED):
         return None
     return actions([buttons.connect(event.instance)], block_id="gpu:notice")
 
 
-def _address(event: Event, headline: str) -> str:
-    """Who is called: the requester, and whoever asked for what ended here; nobody twice."""
+def _called(event: Event, headline: str, uncalled: Container[str]) -> list[str]:
+    """The requester, and whoever asked for what ended here; nobody twice."""
     people = dict.fromkeys([event.instance.requester, event.fact.actor])
-    mentions = [mention(person) for person in people if person is not None]
-    called = [person for person in mentions if person not in headline]
-    return f"{' '.join(called)} " if called else ""
+    mentions = [mention(person) for person in people if person is not None and person not in uncalled]
+    return [person for person in mentions if person not in headline]
 
 
-def _sentences(event: Event) -> Iterator[str]:  # noqa: C901, PLR0911 - one return a kind
-    """The first one is also what the notification says."""
+def _by_whom(event: Event, uncalled: Container[str]) -> str:
+    actor = event.fact.actor
+    if actor is None or actor not in uncalled:
+        return wording.by_whom(actor)
+    return "by its requester" if actor == event.instance.requester else "by another member"
+
+
+_PERMALINK = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?/[A-Za-z0-9._~/?=&%-]{1,500}")
+
+
+def _way_to(permalink: str | None) -> Block | None:
+    if permalink is None or not _PERMALINK.fullmatch(permalink):
+        return None
+    return context(link(permalink, "See its thread"), block_id="thread")
+
+
+def _sentences(  # noqa: C901, PLR0911 - one return a kind
+    event: Event, by_whom: str
+) -> Iterator[str]:
+    """The first one is what a notification has room for."""
     match event.fact.kind:
         case EventKind.READY | EventKind.STARTED:
             return _usable(event)
         case EventKind.FAILED:
             return _failed(event)
         case EventKind.STOPPED:
-            return _stopped(event)
+            return _stopped(event, by_whom)
         case EventKind.DELETED:
-            return _deleted(event)
+            return _deleted(event, by_whom)
         case EventKind.RECLAIMING:
             return _reclaiming(event)
         case EventKind.RECLAIMED:
@@ -68,7 +100,7 @@ def _sentences(event: Event) -> Iterator[str]:  # noqa: C901, PLR0911 - one retu
         case EventKind.WEBHOOK_DISABLED:
             return _webhook_disabled(event)
         case EventKind.REQUESTED:
-            return _requested(event)
+            return _requested(event, by_whom)
         case _:
             assert_never(event.fact.kind)
 
@@ -133,13 +165,13 @@ def again_command(r: CreateRequest) -> str:
     )
 
 
-def _stopped(event: Event) -> Iterator[str]:
+def _stopped(event: Event, by_whom: str) -> Iterator[str]:
     i, fact = event.instance, event.fact
     if fact.reason is Reason.START_FAILED:
         yield f":x: {bold(i.name)} did not start."
     else:
         by_wish = fact.reason is None and fact.verb is Wish.STOP
-        who = f" {wording.by_whom(fact.actor)}" if by_wish else ""
+        who = f" {by_whom}" if by_wish else ""
         yield f":black_square_for_stop: {bold(i.name)} was stopped{who}."
     if fact.error is not None:
         yield wording.failure(fact.error)
@@ -149,9 +181,9 @@ def _stopped(event: Event) -> Iterator[str]:
     yield f"To start it again: {wording.command('start', i)}. Its GPU may be taken by then."
 
 
-def _deleted(event: Event) -> Iterator[str]:
+def _deleted(event: Event, by_whom: str) -> Iterator[str]:
     i, fact = event.instance, event.fact
-    who = f" {wording.by_whom(fact.actor)}" if fact.reason is None else ""
+    who = f" {by_whom}" if fact.reason is None else ""
     yield f":wastebasket: {bold(i.name)} was deleted{who}."
     if fact.reason is not None:
         yield wording.REASONS[fact.reason]
@@ -208,10 +240,10 @@ def _webhook_disabled(event: Event) -> Iterator[str]:
     yield "It is tried again when this bot restarts, or when a delivery is replayed and accepted."
 
 
-def _requested(event: Event) -> Iterator[str]:
+def _requested(event: Event, by_whom: str) -> Iterator[str]:
     """Sent nowhere, but an event all the same."""
-    verb = event.fact.verb.value if event.fact.verb is not None else "a change"
-    yield f":information_source: {mention(event.fact.actor)} asked for {verb} of {bold(event.instance.name)}."
+    verb = event.fact.verb.value if event.fact.verb is not None else "change"
+    yield f":information_source: A {verb} of {bold(event.instance.name)} was asked for {by_whom}."
 
 
 def _cost(event: Event, words: str) -> str:

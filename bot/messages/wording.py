@@ -18,9 +18,24 @@ STATES = {
     State.DELETED: (":wastebasket:", "Deleted"),
 }
 
+IS = {
+    State.CREATING: "is being created",
+    State.STARTING: "is starting",
+    State.RUNNING: "is running",
+    State.STOPPING: "is stopping",
+    State.STOPPED: "is stopped",
+    State.FAILED: "has failed",
+    State.DELETING: "is being deleted",
+    State.DELETED: "is deleted",
+}
+"""The state in a sentence."""
+
 UNDER_WAY = frozenset({State.CREATING, State.STARTING, State.STOPPING, State.DELETING})
 
 BILLING_MODES = {BillingMode.SPOT: "spot", BillingMode.ON_DEMAND: "on demand"}
+
+STOCK = {"none": "none left", "low": "few left", "normal": "some left", "high": "plenty"}
+"""Novita's words for it; an unknown one is not repeated."""
 
 REASONS = {
     Reason.STOPPED_OUTSIDE: "It was stopped outside this bot: at Novita's console, or for want of balance.",
@@ -42,7 +57,6 @@ DONE = {
 
 MONEY_STOPS = "The GPU is being removed so that it bills no longer."
 
-
 _ENDS = (".", "!", "?", "…")
 
 
@@ -61,6 +75,18 @@ def gpus(i: Instance) -> str:
 
 def region(i: Instance) -> str | None:
     return None if i.offer is None else clean(i.offer.region, 80)
+
+
+def region_in_short(i: Instance) -> str | None:
+    """`US-CA-06` of `US-CA-06 (California)`."""
+    return None if i.offer is None else clean(i.offer.region.split(" (", 1)[0], 40)
+
+
+def usable_since(i: Instance) -> str | None:
+    """Only while it is: before a stop or restart takes effect the time is still kept."""
+    if i.usable_at is None or i.state is not State.RUNNING:
+        return None
+    return f"usable since {date(i.usable_at)}"
 
 
 def billing_mode(i: Instance) -> str:

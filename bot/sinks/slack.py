@@ -19,10 +19,10 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.messages.answers import not_in_channel
 from bot.messages.card import card as render_card
-from bot.messages.notices import notice
+from bot.messages.notices import direct_notice, notice
 from bot.sinks.health import Health
 from bot.sinks.slack_answers import NEEDS_A_HAND, Call, Refused, Unavailable, Why, answer_of
-from bot.sinks.slack_pace import EDITS, OPENINGS, SlackPace
+from bot.sinks.slack_pace import EDITS, HOMES, OPENINGS, SlackPace
 from bot.sinks.verdicts import CardVerdict, Dead, Delivered, Later, Lost, Shown, Verdict
 from storage.records import Card, Delivery, Event, Instance
 
@@ -60,21 +60,49 @@ class SlackSink:
         """None: the latest call was answered, if only with a refusal that is about the message."""
         return self._health.unhealthy_since
 
-    async def show_card(self, card: Card, instance: Instance, now: datetime) -> CardVerdict:
-        """`Shown.channel` is another one where the card had to go to the requester's direct messages."""
+    async def show_card(
+        self, card: Card, instance: Instance, now: datetime, *, usual: timedelta | None = None
+    ) -> CardVerdict:
+        """`Shown.channel` is another one where the card had to go to the requester's direct messages.
+
+        `usual`: how long such a GPU takes until it is ready.
+        """
         try:
-            return await self._show(card, instance, render_card(instance, now=now))
+            return await self._show(card, instance, render_card(instance, now=now, usual=usual))
         except (Refused, Unavailable) as trouble:
             return _verdict(trouble)
 
-    async def post_notice(self, delivery: Delivery, card: Card | None) -> Verdict:
-        """In the thread of the card; without it, in the channel; without that, to the requester."""
+    async def post_notice(
+        self, delivery: Delivery, card: Card | None, *, uncalled: frozenset[str] = frozenset()
+    ) -> Verdict:
+        """In the thread of the card; without it, in the channel; without that, to the requester.
+
+        `uncalled`: people who are not to be mentioned.
+        """
         event = delivery.event
         channel = card.channel if card else event.instance.channel
         if channel is None:
             return Dead(reason="there is no channel for it")
         try:
-            await self._tell(event, channel, card.ts if card else None)
+            await self._tell(event, notice(event, uncalled=uncalled), channel, card.ts if card else None)
+        except (Refused, Unavailable) as trouble:
+            return _verdict(trouble)
+        return Delivered(status_code=200)
+
+    async def post_direct(self, delivery: Delivery, card: Card | None) -> Verdict:
+        """To who chose direct messages, unless the card and its thread are there anyway."""
+        event = delivery.event
+        try:
+            channel = await self._open_direct(delivery.target.address)
+            if card is None or card.channel != channel:
+                await self._post(channel, direct_notice(event), _marks(event.instance_id, event_id=event.id))
+        except (Refused, Unavailable) as trouble:
+            return _verdict(trouble)
+        return Delivered(status_code=200)
+
+    async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> Verdict:
+        try:
+            await self._call(HOMES, lambda: self._client.views_publish(user_id=user_id, view=dict(view)))
         except (Refused, Unavailable) as trouble:
             return _verdict(trouble)
         return Delivered(status_code=200)
@@ -108,8 +136,8 @@ class SlackSink:
             await self._explain(card.response_url, card.channel)
         return shown
 
-    async def _tell(self, event: Event, channel: str, thread_ts: str | None) -> None:
-        message, marks = notice(event), _marks(event.instance_id, event_id=event.id)
+    async def _tell(self, event: Event, message: Message, channel: str, thread_ts: str | None) -> None:
+        marks = _marks(event.instance_id, event_id=event.id)
         try:
             await self._post_in_thread(channel, message, marks, thread_ts)
         except Refused as refusal:

@@ -2,6 +2,7 @@
 
 ```
 text -> words.split -> _read: verb -> create:  scan -> flags, bare words -> Create
+                                   -> offers:  scan -> --max, one GPU    -> Offers
                                    -> others:  at most one bare word     -> List, Act, Status, Ssh, Help
 ```
 
@@ -15,17 +16,22 @@ from collections.abc import Callable
 from itertools import takewhile
 
 from bot.errors import UsageError
-from bot.grammar.commands import Act, ActVerb, Command, Help, List, Mine, Ssh, Status, render
-from bot.grammar.fields import Unfit, read_reference
+from bot.grammar.commands import Act, ActVerb, Command, Help, List, Mine, Offers, Ssh, Status, render
+from bot.grammar.fields import Unfit, read_gpu, read_price, read_reference
 from bot.grammar.nearness import nearest, shown
-from bot.grammar.usage import BY_WORD, VERBS, Verb
+from bot.grammar.usage import BY_WORD, OFFER_FLAGS, VERBS, Verb
 from bot.slack.creation import read_create
+from bot.slack.flags import Flags, read_flags, rewritten
 from bot.slack.words import Fault, split
 from storage.records import Wish
 
 _HELP_FLAGS = frozenset({"-h", "-help", "--help", "-?"})
 _ASK_FOR_HELP = _HELP_FLAGS | {"?", "h"}
-_ASK_FOR_OFFERS = frozenset({"offers", "offer", "prices", "gpus"})
+_OFFER_FLAGS = Flags(
+    groups=OFFER_FLAGS,
+    readers={"max": read_price},
+    no_flag={"gpu": "The GPU has no flag: write it as it is."},
+)
 _MOST_FAULTS = 12
 """That are put right for the command to copy; a text with more of them gets an example instead."""
 
@@ -85,6 +91,19 @@ def _ssh(verb: Verb, words: tuple[str, ...]) -> Ssh:
     return Ssh(name=_target(verb, words))
 
 
+def _offers(verb: Verb, words: tuple[str, ...]) -> Offers:  # noqa: ARG001 (every verb's reader takes both)
+    given, bare = read_flags(words, _OFFER_FLAGS)
+    most = given.get("max")
+    if not bare:
+        return Offers(max_usd_per_hour=most)
+    try:
+        # Nothing else is bare here, so a name with spaces needs no quotation marks.
+        gpu, gpu_count = read_gpu(" ".join(word.text for word in bare))
+    except Unfit as fault:
+        raise Fault(str(fault), rewritten(words, bare, fault.instead)) from None
+    return Offers(gpu=gpu, gpu_count=gpu_count, max_usd_per_hour=most)
+
+
 def _help(verb: Verb, words: tuple[str, ...]) -> Help:
     bare = _bare_words(verb, words)
     if not bare:
@@ -135,9 +154,6 @@ def _unknown_verb(words: tuple[str, ...], *, before: tuple[str, ...] = ()) -> Fa
         return Fault(f"There is no verb {shown(words[0])}. Did you mean {guess}?", (*before, guess, *rest))
     known = ", ".join(verb.name for verb in VERBS)
     message = f"There is no verb {shown(words[0])}. The verbs are {known}."
-    if typed in _ASK_FOR_OFFERS:
-        # Bare: the form shows what can be had. With the rest of the words it would buy at once.
-        return Fault(message, (*before, "create"))
     looks_like_gpu = any(map(str.isdigit, typed)) or typed.startswith("-")
     return Fault(message, ("create", *words) if looks_like_gpu and not before else ("help",))
 
@@ -159,5 +175,6 @@ READERS: dict[str, Reader] = {
     "restart": _act(Wish.RESTART),
     "delete": _act(Wish.DELETE),
     "ssh": _ssh,
+    "offers": _offers,
     "help": _help,
 }

@@ -19,12 +19,17 @@ from bot.catalog import Catalog
 from bot.metrics import Metrics
 from bot.operations import Operations
 from bot.sinks.slack_answers import Refused, Unavailable
+from bot.slack.answering import Answering
+from bot.slack.buying import Buying
 from bot.slack.client import SlackClient
 from bot.slack.connection import SocketModeSupervisor
 from bot.slack.conversation import Conversation
+from bot.slack.events import Events
+from bot.slack.forms import Forms
 from bot.slack.http_mode import HttpMode
 from bot.slack.listeners import Listeners
 from bot.slack.people import People
+from bot.slack.presses import Presses
 from bot.slack.replies import Replies
 from bot.slack.workspace import Workspace
 
@@ -59,11 +64,22 @@ class SlackSide:
         metrics = metrics or Metrics()
         self.client = SlackClient(bot_token=access.bot_token, base_url=access.api_base_url, metrics=metrics)
         self._workspace = Workspace(self.client, clock=clock)
-        self._replies = Replies(self.client)
+        self._replies = Replies(self.client, clock=clock)
         app = _bolt_app(self.client, access.bot_token)
         people = People(self.client, self._workspace, clock=clock)
-        conversation = Conversation(operations, people, catalog, clock=clock)
-        Listeners(conversation, self.client, self._replies, clock=clock).register(app)
+        buying = Buying(operations, people, catalog, clock=clock)
+        conversation = Conversation(operations, people, buying, clock=clock)
+        answering = Answering(self._replies)
+        forms = Forms(conversation, buying, answering, self.client, clock=clock)
+        Listeners(
+            conversation=conversation,
+            buying=buying,
+            forms=forms,
+            presses=Presses(conversation, buying, forms, answering),
+            events=Events(conversation, buying, forms, answering, self.client, clock=clock),
+            answering=answering,
+            replies=self._replies,
+        ).register(app)
         self.handle_http: Callable[[Request], Awaitable[Response]] | None = None
         """HTTP mode; None: off."""
         if access.signing_secret is not None:

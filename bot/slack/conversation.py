@@ -2,103 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
-from bot.asking import Actor, Asked, Origin
-from bot.catalog import Catalog
-from bot.errors import (
-    BotError,
-    NameTaken,
-    ProductNotFound,
-    RegionNotFound,
-    TemplateNotFound,
-    UsageError,
-)
-from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status, render
+from bot.asking import Actor, Origin
+from bot.errors import InvalidState, UsageError
+from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Offers, Ssh, Status
 from bot.messages import answers
 from bot.messages.blocks import Message
+from bot.messages.listing import LIST_PAGE
 from bot.operations import Operations
+from bot.slack.buying import Buying
 from bot.slack.people import People
-from storage.cloud import BillingMode
-from storage.records import Wish
+from bot.slack.spoken import Spoken, Surface
+from storage.records import Notify, Wish
 
-_LIST_MOST = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
-    """Who spoke, where, and how to answer."""
-
-    user_id: str
-    channel_id: str | None
-    response_url: str | None
-    trigger_id: str | None
-    thread_ts: str | None = None
-    """The thread of the message whose button was pressed: that is where the answer is looked for."""
-    key: str
-    """The same for every delivery of one request: Slack may deliver twice."""
-
-    @classmethod
-    def of_command(cls, body: Mapping[str, Any]) -> Spoken:
-        return cls(
-            user_id=body["user_id"],
-            channel_id=body.get("channel_id"),
-            response_url=body.get("response_url"),
-            trigger_id=body.get("trigger_id"),
-            key=f"command:{body.get('trigger_id')}",
-        )
-
-    @classmethod
-    def of_action(cls, body: Mapping[str, Any]) -> Spoken:
-        """Keyed by message, button, moment and person."""
-        action, user_id = body["actions"][0], body["user"]["id"]
-        container = body.get("container", {})
-        message_ts = container.get("message_ts")
-        return cls(
-            user_id=user_id,
-            channel_id=body.get("channel", {}).get("id"),
-            response_url=body.get("response_url"),
-            trigger_id=body.get("trigger_id"),
-            thread_ts=container.get("thread_ts"),
-            key=f"action:{message_ts}:{action['action_id']}:{action.get('action_ts')}:{user_id}",
-        )
-
-    @classmethod
-    def of_view(cls, body: Mapping[str, Any], kept: Mapping[str, Any]) -> Spoken:
-        """A view knows no channel: `kept` is what `kept()` gave when it was opened."""
-        return cls(
-            user_id=body["user"]["id"],
-            channel_id=kept.get("channel_id"),
-            response_url=kept.get("response_url"),
-            trigger_id=body.get("trigger_id"),
-            thread_ts=kept.get("thread_ts"),
-            key=f"view:{body['view']['id']}",
-        )
-
-    def kept(self) -> str:
-        kept = {name: getattr(self, name) for name in ("channel_id", "response_url", "thread_ts")}
-        return json.dumps(kept)
+_MOST_HISTORY = 8
 
 
 class Conversation:
     """Every method raises `bot.errors.BotError` for what a person can mend."""
 
     def __init__(
-        self, operations: Operations, people: People, catalog: Catalog, *, clock: Callable[[], datetime]
+        self, operations: Operations, people: People, buying: Buying, *, clock: Callable[[], datetime]
     ) -> None:
         self._operations = operations
         self._people = people
-        self._catalog = catalog
+        self._buying = buying
         self._clock = clock
-
-    def needs_form(self, command: Create) -> bool:
-        source = command.template or command.image or self._operations.defaults.template
-        return command.gpu is None or source is None
 
     async def require_member(self, spoken: Spoken) -> None:
         self._operations.require_member(await self._actor(spoken))
@@ -108,8 +40,9 @@ class Conversation:
     ) -> Message:
         match command:
             case Create():
-                with _corrected(command):
-                    return await self.create(command, spoken)
+                return await self._buying.ask(command, spoken)
+            case Offers():
+                return await self._buying.offers(command, spoken)
             case Act(verb=verb, name=name):
                 return await self.act(verb, name, spoken)
             case List(everybody=everybody):
@@ -126,72 +59,67 @@ class Conversation:
             case _:
                 assert_never(command)
 
-    async def create(self, command: Create, spoken: Spoken) -> Message:
-        actor = await self._actor(spoken)
-        origin = Origin(key=spoken.key, channel=spoken.channel_id, response_url=spoken.response_url)
-        asked = Asked(
-            gpu=command.gpu or "",
-            gpu_count=command.gpu_count,
-            name=command.name,
-            template=command.template,
-            image=command.image,
-            billing_mode=command.billing_mode,
-            regions=command.regions,
-            disk_gb=command.disk_gb,
-            max_usd_per_hour=command.max_usd_per_hour,
-            webhook_url=command.webhook_url,
-        )
-        return answers.created(await self._operations.create(asked, actor, origin, unique_name=True))
-
     async def act(self, verb: Wish, ref: str | None, spoken: Spoken) -> Message:
         acted = await self._operations.act(verb, ref, await self._actor(spoken), Origin(key=spoken.key))
         return answers.acted(acted.instance, verb, nothing_to_do=acted.nothing_to_do)
 
-    async def list_instances(self, spoken: Spoken, *, everybody: bool) -> Message:
+    async def press(self, verb: Wish, instance_id: str, spoken: Spoken) -> Message | None:
+        """As `act`; a button that fits no longer is answered with how things are now.
+
+        None: the Home tab shows by itself what came of it.
+        """
+        actor = await self._actor(spoken)
+        try:
+            acted = await self._operations.act(verb, instance_id, actor, Origin(key=spoken.key))
+        except InvalidState:
+            return answers.stale(await self._operations.get(instance_id, actor), verb, now=self._clock())
+        if acted.nothing_to_do:
+            return answers.stale(acted.instance, verb, now=self._clock())
+        return None if spoken.surface is Surface.HOME else answers.acted(acted.instance, verb)
+
+    async def list_instances(self, spoken: Spoken, *, everybody: bool, offset: int = 0) -> Message:
         instances, total = await self._operations.list_instances(
-            await self._actor(spoken), everybody=everybody, limit=_LIST_MOST
+            await self._actor(spoken), everybody=everybody, limit=LIST_PAGE, offset=offset
         )
-        return answers.instance_list(instances, everybody=everybody, total=total, now=self._clock())
+        return answers.instance_list(
+            instances, everybody=everybody, total=total, offset=offset, now=self._clock()
+        )
 
     async def status(self, ref: str | None, spoken: Spoken) -> Message:
-        instance = await self._operations.get(ref, await self._actor(spoken))
-        return answers.status(instance, self._clock())
+        i = await self._operations.get(ref, await self._actor(spoken))
+        return answers.status(
+            i,
+            self._clock(),
+            usual=await self._operations.usual.of(i),
+            history=await self._operations.history(i, _MOST_HISTORY),
+        )
 
     async def connect(self, ref: str | None, spoken: Spoken) -> Message:
+        if spoken.surface is Surface.DIRECT:
+            # What is written there stays there; the answer to a button does not.
+            return await self.status(ref, spoken)
         instance, details = await self._operations.connect(ref, await self._actor(spoken))
         return answers.connect(instance, details)
 
-    def form_choices(self) -> dict[str, Any]:
-        """From memory: the form opens at once, also where Novita is down."""
-        return {
-            "products": [p for mode in BillingMode for p in self._catalog.known_products(mode)],
-            "templates": self._catalog.known_templates(),
-            "clusters": self._catalog.known_clusters(),
-        }
+    async def about_message(self, channel: str, *message_ts: str | None, spoken: Spoken) -> Message:
+        """The instance whose card, or whose thread, one of these messages is."""
+        found = await self.instance_at(channel, *message_ts)
+        if found is None:
+            raise UsageError("That message is about no GPU of mine.", hint="/gpu list")
+        return await self.status(found, spoken)
+
+    async def instance_at(self, channel: str, *message_ts: str | None) -> str | None:
+        for ts in message_ts:
+            if ts is not None and (found := await self._operations.instance_at(channel, ts)) is not None:
+                return found
+        return None
+
+    async def choose_notify(self, notify: Notify, spoken: Spoken) -> None:
+        await self._operations.choose_notify(await self._actor(spoken), notify)
+
+    async def open_home(self, spoken: Spoken) -> None:
+        """Shown soon, and kept fresh from now on. Raises NotAllowed: guests see none."""
+        await self._operations.open_home(await self._actor(spoken))
 
     async def _actor(self, spoken: Spoken) -> Actor:
         return await self._people.actor(spoken.user_id)
-
-
-@contextmanager
-def _corrected(typed: Create) -> Iterator[None]:
-    """What is wrong with one word of a command is told with the whole command, that word put right."""
-    try:
-        yield
-    except NameTaken as error:
-        raise UsageError(str(error), hint=render(replace(typed, name=error.free)), code=error.code) from error
-    except ProductNotFound as error:
-        _offer(error, [replace(typed, gpu=name) for name in error.nearest])
-        raise
-    except TemplateNotFound as error:
-        _offer(error, [replace(typed, template=name) for name in error.nearest])
-        raise
-    except RegionNotFound as error:
-        if len(typed.regions) == 1:
-            _offer(error, [replace(typed, regions=(name,)) for name in error.nearest])
-        raise
-
-
-def _offer(error: BotError, better: list[Create]) -> None:
-    if better:
-        error.hint = render(better[0])

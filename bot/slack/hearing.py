@@ -11,15 +11,15 @@ from typing import Literal, TypeVar
 import structlog
 
 from bot.errors import BotError
-from bot.slack.conversation import Spoken
+from bot.slack.spoken import Spoken
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-Means = Literal["command", "button", "form"]
+Means = Literal["command", "button", "form", "shortcut", "message", "home"]
 
-_READING = frozenset({"help", "list", "status", "form"})
+_READING = frozenset({"help", "list", "status", "form", "quote", "offers", "cancel", "home", "message"})
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Making cards due: every write to an instance that its card shows passes here."""
+"""Making cards due, with the requesters' Home tabs: every write to an instance that they show passes here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Boolean, and_, bindparam, case, insert, type_
 
 from storage.columns import Moment, Span
 from storage.records import Instance, NewCard, State
+from storage.store.homerows import bump_homes_of
 from storage.store.transaction import Transaction
 from storage.tables import cards
 
@@ -43,6 +44,7 @@ def add_card(transaction: Transaction, instance_id: str, card: NewCard) -> None:
         "due_at": transaction.now,
     }
     transaction.connection.execute(insert(cards), values)
+    bump_homes_of(transaction, [instance_id])
 
 
 def bump_card(transaction: Transaction, instance: Instance) -> None:
@@ -51,14 +53,9 @@ def bump_card(transaction: Transaction, instance: Instance) -> None:
 
 def bump_cards(transaction: Transaction, changed: Iterable[tuple[str, State]]) -> None:
     """Without effect for an instance that has no card."""
-    parameters = [
-        {
-            "row_id": instance_id,
-            "at_once": state in RESTING,
-            "now": transaction.now,
-            "gap": transaction.card_gap,
-        }
-        for instance_id, state in changed
-    ]
+    rows = list(changed)
+    when = {"now": transaction.now, "gap": transaction.card_gap}
+    parameters = [{"row_id": row_id, "at_once": state in RESTING, **when} for row_id, state in rows]
     if parameters:
         transaction.connection.execute(_BUMP, parameters)
+        bump_homes_of(transaction, [row_id for row_id, _ in rows])

@@ -41,6 +41,11 @@ class Cards:
 
         return await self._ledger.read(work)
 
+    async def instance_at(self, channel: str, ts: str) -> str | None:
+        """The id of the instance whose card this message is."""
+        card = select(cards.c.instance_id).where(cards.c.channel == channel, cards.c.ts == ts)
+        return await self._ledger.read(lambda connection: connection.scalar(card))
+
     async def lease_due(self, limit: int) -> tuple[LeasedCard, ...]:
         """First those of instances that came to rest, then the longest due."""
         lease = self._ledger.lease

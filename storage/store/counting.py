@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from storage.records import State
+from storage.records import State, Totals
 from storage.tables import instances
 
 
@@ -23,6 +23,8 @@ class Counts:
     usd_per_hour: Decimal
     """Of all that are billed at present."""
 
+
+_UNDER_WAY = (State.CREATING, State.STARTING, State.STOPPING, State.DELETING)
 
 _MAY_BILL = tuple(state for state in State if state is not State.DELETED)
 """As a list of words, which an index finds; most rows are of instances that are gone."""
@@ -43,9 +45,24 @@ _BILLED = (
 def count_instances(connection: Connection, now: datetime) -> Counts:
     found = {row[0]: row[1] for row in connection.execute(_BY_STATE)}
     due = select(func.count()).select_from(instances).where(instances.c.due_at <= now)
-    billed = connection.execute(_BILLED)
     return Counts(
         by_state={state: found.get(state, 0) for state in State},
         due=connection.scalar(due) or 0,
-        usd_per_hour=sum((offer.usd_per_hour * count for offer, count in billed), Decimal(0)),
+        usd_per_hour=_usd_per_hour(connection),
     )
+
+
+def sum_up(connection: Connection) -> Totals:
+    """What a person wants to know of it."""
+    found = {row[0]: row[1] for row in connection.execute(_BY_STATE)}
+    return Totals(
+        running=found.get(State.RUNNING, 0),
+        under_way=sum(found.get(state, 0) for state in _UNDER_WAY),
+        stopped=found.get(State.STOPPED, 0),
+        usd_per_hour=_usd_per_hour(connection),
+    )
+
+
+def _usd_per_hour(connection: Connection) -> Decimal:
+    billed = connection.execute(_BILLED)
+    return sum((offer.usd_per_hour * count for offer, count in billed), Decimal(0))

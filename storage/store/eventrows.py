@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
-from storage.records import DeliveryState, Instance, NewEvent, Target, TargetKind
+from storage.records import DeliveryState, Instance, NewEvent, Notify, Target, TargetKind
 from storage.store.transaction import Transaction
-from storage.tables import deliveries, events, targets
+from storage.tables import deliveries, events, people, targets
 
 _INSERT_EVENT = insert(events)
 _INSERT_DELIVERY = insert(deliveries)
+_NOTIFY = select(people.c.notify).where(people.c.user_id == bindparam("user_id"))
 
 
 def write_event(
@@ -30,9 +31,22 @@ def write_event(
     }
     transaction.connection.execute(_INSERT_EVENT, row)
     if told:
+        told = (*told, *_told_directly(transaction, instance, told))
         dead = _disabled(transaction, told)
         rows = [_delivery(transaction, row, target, dead=target in dead) for target in told]
         transaction.connection.execute(_INSERT_DELIVERY, rows)
+
+
+def _told_directly(
+    transaction: Transaction, instance: Instance, told: tuple[Target, ...]
+) -> tuple[Target, ...]:
+    """The requester, where they chose to be told so and there is a notice at all."""
+    if instance.requester is None or all(target.kind is not TargetKind.NOTICE for target in told):
+        return ()
+    notify = transaction.connection.scalar(_NOTIFY, {"user_id": instance.requester})
+    if notify not in (Notify.DIRECT, Notify.BOTH):
+        return ()
+    return (Target(kind=TargetKind.DIRECT, address=instance.requester),)
 
 
 def _disabled(transaction: Transaction, told: tuple[Target, ...]) -> frozenset[Target]:

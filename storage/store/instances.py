@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
 from storage.cloud import Offer
-from storage.records import Attempt, Fate, Instance, NewCard, NewEvent, State, Target, Wish
+from storage.records import Attempt, Fate, Instance, NewCard, NewEvent, State, Target, Totals, Wish
 from storage.store import steps
-from storage.store.counting import Counts, count_instances
+from storage.store.counting import Counts, count_instances, sum_up
 from storage.store.finding import Find, find_instance, list_names
 from storage.store.keys import RequestKey, served
+from storage.store.past import Launch, latest_events, recent_launches
 from storage.store.purging import purge
 from storage.store.rows import read_instance, select_instances
 from storage.store.steps import Leased, Settlement
@@ -106,6 +107,18 @@ class Instances:
         """Short, however many there are."""
         now = self._ledger.clock()
         return await self._ledger.read(lambda connection: count_instances(connection, now))
+
+    async def totals(self) -> Totals:
+        """Of everybody's."""
+        return await self._ledger.read(sum_up)
+
+    async def launches(self, limit: int) -> tuple[Launch, ...]:
+        """The latest that got ready, newest first."""
+        return await self._ledger.read(lambda connection: recent_launches(connection, limit))
+
+    async def history(self, instance_id: str, limit: int) -> tuple[NewEvent, ...]:
+        """Latest first."""
+        return await self._ledger.read(lambda connection: latest_events(connection, instance_id, limit))
 
     async def lease_due(self, limit: int) -> tuple[Leased, ...]:
         """Each due row goes to one worker, longest due first."""

@@ -11,6 +11,7 @@ from storage.store.cards import Cards
 from storage.store.deliveries import PER_TARGET, Deliveries
 from storage.store.instances import Instances
 from storage.store.leases import Leases
+from storage.store.people import People
 from storage.store.polls import Polls
 from storage.store.targets import Targets
 from storage.store.transaction import CARD_GAP, LEASE, Clock, Ledger
@@ -25,6 +26,7 @@ class Store:
     cards: Cards
     deliveries: Deliveries
     targets: Targets
+    people: People
     leases: Leases
     generation: Callable[[], int | None]
     """See `storage.database.Database.generation`."""
@@ -47,6 +49,7 @@ def make_store(
         cards=Cards(ledger),
         deliveries=Deliveries(ledger, per_target=per_target),
         targets=Targets(ledger),
+        people=People(ledger),
         leases=Leases(ledger),
         generation=lambda: database.generation,
     )

@@ -110,6 +110,12 @@ async def given_up(stage: Stage, name: str) -> None:
     await stage.told(name, "instance.failed")
 
 
+async def home_open(stage: Stage, _name: str) -> None:
+    """Ada's Home tab is shown, and kept fresh from now on."""
+    await stage.ada.home()
+    await stage.until(lambda: stage.ada.home_view is not None)
+
+
 async def unsee(stage: Stage, name: str) -> None:
     """Somebody deletes the card."""
     for card in stage.cards(name):
@@ -141,6 +147,13 @@ SLACK_IS_SILENT = Scene(
 )
 SLACK_FAILS = Scene(
     provoke=slack_fault("chat.postMessage", slack_faults.HttpStatus(500)), says=CREATE, outcomes=(READY,)
+)
+AT_HOME = Scene(prepare=home_open, says=CREATE, outcomes=(READY,))
+HOME_IS_SILENT = Scene(
+    prepare=home_open,
+    provoke=slack_fault("views.publish", slack_faults.Hang()),
+    says=CREATE,
+    outcomes=(READY,),
 )
 CARD_IS_GONE = Scene(
     prepare=both(ready, unsee), says="/gpu stop {}", outcomes=((["ready", "stopped"], "stopped"),)

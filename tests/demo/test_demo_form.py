@@ -8,7 +8,9 @@ from clocks import Clock
 from demo_world import lines, reader
 
 from bot.grammar.commands import Create
+from bot.messages.choices import gpu_suggestions
 from bot.messages.form import create_form, loading_form
+from bot.sandbox.slack.forms import stateful
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.terminal.modal import NoSuchField, answers_for, form, searched, shown_answer
@@ -45,13 +47,22 @@ def view(filled: Create | None = None) -> View:
 
 
 def answers(**typed: str) -> dict[str, Any]:
-    return answers_for(view().blocks, typed.items())
+    shown = view()
+    found = {
+        element["action_id"]: {**element, "options": gpu_suggestions(typed["gpu"], PRODUCTS)}
+        for _, element in stateful(shown.blocks)
+        if element["action_id"] == "gpu" and "gpu" in typed
+    }
+    return answers_for(shown.blocks, typed.items(), found)
 
 
 def test_the_form_names_each_field_as_it_is_typed_and_what_may_be_chosen() -> None:
     shown = lines(form(view(), reader(), 80))
-    assert shown[0] == "gpu *     GPU  Prices are for one GPU."
-    assert "          RTX 4090 24GB · spot $0.175/h" in shown
+    assert shown[:3] == [
+        "Choose a GPU, and its price shows here.",
+        "The same as a command: /gpu create",
+        "gpu *     GPU  Prices are for one GPU.",
+    ]
     assert "          1 | 2 | 3 | 4 | 5 | 6 | 7 | 8" in shown
     assert "name      Name" in shown
     assert shown[-1] == "[ Create ] type fill FIELD=VALUE …   [ Close ] type cancel"
@@ -61,8 +72,9 @@ def test_the_form_names_each_field_as_it_is_typed_and_what_may_be_chosen() -> No
 def test_what_is_filled_in_is_shown_instead_of_the_choice() -> None:
     filled = Create(gpu="4090 24", gpu_count=2, name="a", regions=("eu-de-01", "us-ca-06"), disk_gb=80)
     shown = lines(form(view(filled), reader(), 80))
-    assert shown[:3] == [
-        "gpu *     GPU: RTX 4090 24GB · spot $0.175/h",
+    at = shown.index("gpu *     GPU: RTX 4090 24GB · spot $0.175/h · US-CA-06")
+    assert shown[at : at + 3] == [
+        "gpu *     GPU: RTX 4090 24GB · spot $0.175/h · US-CA-06",
         "count     How many GPUs: 2",
         "name      Name: a",
     ]

@@ -87,7 +87,7 @@ def test_where_nobody_types_it_plays_by_itself(
             stream.close()
         monkeypatch.setattr(sys, "stdin", None if stdin == "absent" else stream)
         assert demo(script=None, port=0, speed=500) == 0
-    in_order(capfd.readouterr().out, "Nobody is here to type", "— Nothing much.", "/gpu help", "Examples")
+    in_order(capfd.readouterr().out, "Nobody is here to type", "— Nothing much.", "/gpu help", "For example")
 
 
 def test_a_script_goes_before_what_is_typed(
@@ -98,7 +98,7 @@ def test_a_script_goes_before_what_is_typed(
     assert played("/gpu help\n", monkeypatch, script=script) == 0
     out, err = capfd.readouterr()
     assert "You have no instance." in out
-    assert "Examples" not in out
+    assert "For example" not in out
     assert err == ""
 
 

@@ -249,6 +249,26 @@ async def test_a_form_is_filled_in_and_sent(world: World) -> None:
     assert (values["gpu"]["gpu"]["value"], values["name"]["name"]["value"]) == ("4090", "a")
 
 
+async def test_the_app_is_asked_for_what_it_offers_in_a_field_that_searches(world: World) -> None:
+    element = {"type": "external_select", "action_id": "gpu", "min_query_length": 0}
+    form = {**FORM, "blocks": [{**FORM["blocks"][0], "element": element}]}
+    known = {"text": {"type": "plain_text", "text": "RTX 4090 24GB · spot $0.35/h"}, "value": "RTX 4090 24GB"}
+
+    def answer(delivery: Delivery) -> dict[str, Any]:
+        if delivery.payload.get("type") == "block_suggestion":
+            return {"options": [known] if delivery.payload["value"] == "4090" else []}
+        if "view" not in delivery.payload:
+            world.workspace.open_view(delivery.payload["trigger_id"], form)
+        return {}
+
+    world.answers = answer
+    await world.type("/gpu create")
+    assert (await world.type("fill gpu=zz")) == ["? gpu: nothing is found for zz."]
+    await world.type("fill gpu=4090")
+    values = world.sent[-1].payload["view"]["state"]["values"]
+    assert values["gpu"]["gpu"]["selected_option"] == known
+
+
 async def test_what_slack_or_the_app_does_not_take_is_told(world: World) -> None:
     opens_form(world)
     await world.type("/gpu create")

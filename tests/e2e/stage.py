@@ -24,6 +24,7 @@ from bot.sandbox.slack.workspace import Workspace
 from tests.crash.service import Orders
 from tests.e2e.lives import ROOT, Nursery, Service
 from tests.e2e.receiver import SECRET, Receiver, Webhooked
+from tests.manifest import installed_app
 
 GPU = "C0GPU"
 """A channel with the bot in it."""
@@ -308,7 +309,7 @@ async def staged(
     `tokens`: of the simulated Slack, by the names of `SlackServer`.
     """
     cloud = Cloud(clock=utc_now, timeline=timeline)
-    workspace = Workspace(clock=utc_now, seed=1)
+    workspace = Workspace(clock=utc_now, seed=1, app=installed_app())
     slack = SlackServer(workspace, ack_timeout=ack_timeout, **tokens)
     novita, receiver = NovitaServer(cloud, page_cap=page_cap), Receiver(slack.signal.notify)
     stage = Stage(

@@ -66,7 +66,7 @@ async def test_a_mistake_of_any_verb_says_what_to_type_and_does_nothing(stage: S
             unhelpful[typed] = said
     assert unhelpful == {}
     everything = await stage.ada.command("/gpu list all", channel=GPU)
-    assert everything.text == "Nobody has an instance."
+    assert everything.text.startswith("Nobody has an instance.")
     assert stage.messages() == []
     changes = ("create", "start", "stop", "restart", "delete")
     assert sum(stage.novita.journal.count(verb) for verb in changes) == 0
@@ -142,7 +142,7 @@ async def test_a_double_press_acts_once(stage: Stage) -> None:
     (card,) = stage.cards()
     await asyncio.gather(stage.ada.press(card, "Stop"), stage.ada.press(card, "Stop"))
     await stage.told("my-train", "instance.stopped")
-    await stage.until(lambda: told_alone(stage.ada, "already. Nothing to do"))
+    await stage.until(lambda: told_alone(stage.ada, "nothing was changed"))
     assert stage.novita.journal.count("stop") == 1
     assert len(stage.notices("my-train", "instance.stopped")) == 1
 
@@ -182,7 +182,8 @@ async def test_the_form_shows_what_is_wrong_and_creates_what_is_right(stage: Sta
     await stage.until(lambda: stage.ada.view)
     nothing = await stage.ada.submit()
     assert nothing.error == "form_incomplete"
-    filled = {"gpu": "RTX 4090 24GB", "name": "Not a name", "template": "pytorch-jupyter"}
+    found = await stage.ada.search(stage.ada.view, "gpu", "RTX 4090")
+    filled = {"gpu": found[0], "name": "Not a name", "template": "pytorch-jupyter"}
     wrong = await stage.ada.submit(values=filled)
     assert list(wrong.errors) == ["name"]
     both = await stage.ada.submit(values={"name": "my-train", "image": "docker.io/library/ubuntu"})

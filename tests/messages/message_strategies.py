@@ -8,6 +8,9 @@ from decimal import Decimal
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from bot.grammar.commands import Create, Offers
+from bot.messages.home import HomeFacts
+from bot.quotes import Priced, Quote
 from storage.cloud import (
     BillingMode,
     Connection,
@@ -25,8 +28,11 @@ from storage.records import (
     Failure,
     Instance,
     NewEvent,
+    Notify,
+    Outcome,
     Reason,
     State,
+    Totals,
     Wish,
 )
 
@@ -46,9 +52,18 @@ INJECTIONS = st.sampled_from(
         "<@U0VICTIM>",
         "<https://evil.example|bill>",
         "&lt;!channel&gt;",
+        "<script>alert(1)</script>",
+        "عتاد \u202b מחשב",
+        "&<>\"'",
         "*bold* _it_ `code` ```pre```",
         "`<!everyone>`",
         "<!date^0^x|y>",
+        "<script>alert(1)</script>",
+        "&<>&<>",
+        "שלום <b>עולם</b> \u202eמימין",
+        "مرحبا *بالعالم* `كود`",
+        "Zürich–東京 ×2",
+        "https://a.example.com/?token=" + "t0ken-of-a-text",
         "line\nbreak\r\n\x00\u202e\u200b end",
         "&" * 3000,
         "x" * 3000,
@@ -92,6 +107,64 @@ REQUESTS = st.builds(
     max_usd_per_hour=st.none() | PRICES,
     webhook_url=st.none() | st.just(WEBHOOK),
 )
+URLS = st.sampled_from(
+    [
+        f"https://a1-8888.example.com/lab?token={TOKEN}",
+        f"https://a1-8888.example.com:8443/lab#token={TOKEN}",
+        f"https://a1-8888.example.com/lab;jsessionid={TOKEN}?x",
+        f"https://root:{PASSWORD}@a1-8888.example.com/",
+        "http://127.0.0.1:4321/n1/8888",
+        "https://a1-8888.example.com|evil>",
+        f"https://{'long.' * 50}example.com/",
+        "javascript:alert(1)",
+        "proxy.example.com:31000",
+        "https://",
+        "",
+    ]
+)
+ENDPOINTS_SHOWN = st.builds(
+    Endpoint,
+    port=st.integers(1, 65535),
+    protocol=st.sampled_from(["http", "tcp"]) | WILD,
+    url=st.none() | URLS | WILD,
+)
+CREATES = st.builds(
+    Create,
+    gpu=st.none() | WILD.map(lambda text: text[:200]),
+    gpu_count=st.none() | st.integers(1, 8),
+    name=st.none() | NAMES,
+    template=st.none() | WILD,
+    image=st.none() | WILD,
+    billing_mode=st.none() | MODES,
+    regions=st.lists(WILD, max_size=3).map(tuple),
+    disk_gb=st.none() | st.integers(10, 6144),
+    max_usd_per_hour=st.none() | PRICES,
+    webhook_url=st.none() | st.just(WEBHOOK) | st.just(f"https://example.com/{'&' * 1900}"),
+    yes=st.booleans(),
+)
+PRICED = st.builds(
+    Priced,
+    offer=OFFERS,
+    command=CREATES,
+    stock=st.none() | st.sampled_from(["none", "low", "normal", "high"]) | WILD,
+    regions=st.lists(WILD, max_size=12).map(tuple),
+)
+QUOTES = st.builds(
+    Quote,
+    key=st.sampled_from(["k", "command:1.2:x", "k" * 1990, "k" * 3000]),
+    asked=CREATES,
+    request=REQUESTS,
+    best=st.none() | PRICED,
+    missing=st.none() | WILD,
+    alternatives=st.lists(PRICED, max_size=3).map(tuple),
+    limit_usd_per_hour=st.none() | PRICES,
+)
+OFFERS_ASKED = st.builds(
+    Offers,
+    gpu=st.none() | WILD.map(lambda text: text[:200]),
+    gpu_count=st.none() | st.integers(1, 8),
+    max_usd_per_hour=st.none() | PRICES,
+)
 CONNECTIONS = st.just(
     Connection(
         ssh=SSH,
@@ -99,6 +172,12 @@ CONNECTIONS = st.just(
         web_terminal="https://a1-term.example.com",
         endpoints=(Endpoint(port=8888, protocol="http", url="https://a1-8888.example.com"),),
     )
+) | st.builds(
+    Connection,
+    ssh=st.just(SSH),
+    jupyter=st.none() | URLS,
+    web_terminal=st.none() | URLS,
+    endpoints=st.lists(ENDPOINTS_SHOWN, max_size=15).map(tuple),
 )
 INSTANCES = st.builds(
     Instance,
@@ -113,6 +192,9 @@ INSTANCES = st.builds(
     wish=st.none() | st.sampled_from(Wish),
     wished_by=PEOPLE,
     wished_at=TIMES,
+    call=st.none() | st.sampled_from(Wish),
+    outcome=st.none() | st.sampled_from(Outcome),
+    underway=st.booleans(),
     retry_at=st.none() | TIMES,
     refusal=st.none() | FAILURES,
     offer=st.none() | OFFERS,
@@ -174,5 +256,23 @@ DETAILS = st.builds(
     ),
     complete=st.booleans(),
     secrets=SECRETS,
+)
+USUAL = st.none() | st.timedeltas(timedelta(0), timedelta(days=30))
+HISTORIES = st.lists(FACTS, max_size=12)
+HOMES = st.builds(
+    HomeFacts,
+    user_id=st.just("U0ALICE"),
+    instances=st.lists(INSTANCES, max_size=6, unique_by=lambda i: i.id).map(tuple),
+    total=st.integers(0, 500),
+    failures=st.lists(INSTANCES, max_size=4, unique_by=lambda i: i.id).map(tuple),
+    team=st.builds(
+        Totals,
+        running=st.integers(0, 500),
+        under_way=st.integers(0, 500),
+        stopped=st.integers(0, 500),
+        usd_per_hour=PRICES,
+    ),
+    notify=st.sampled_from(Notify),
+    now=st.just(NOW),
 )
 ZERO = Decimal(0)

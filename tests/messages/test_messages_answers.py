@@ -24,9 +24,10 @@ from bot.errors import (
     UsageError,
 )
 from bot.messages import answers
-from bot.sandbox.slack.blocklint import lint_message
+from bot.messages.mrkdwn import date
+from bot.sandbox.slack.blocklint import lint_message, lint_view
 from storage.cloud import Connection, Details, Endpoint, Observation, Phase, Secrets
-from storage.records import Failure, State, Wish
+from storage.records import EventKind, NewEvent, State, Wish
 
 LATER = NOW + timedelta(minutes=20)
 
@@ -61,11 +62,10 @@ def test_a_wish_that_changes_nothing_says_so():
 
 def test_a_status_tells_more_than_the_card():
     message = answers.status(running(), LATER)
-    (details,) = [block for block in message["blocks"] if block["type"] == "context"]
-    assert details["elements"][0]["text"].startswith(
-        "Id `abcdef0123456789` · template `pytorch-jupyter` · 60 GB disk · created <!date^"
+    (details,) = [block for block in message["blocks"] if block.get("block_id") == "details"]
+    assert details["elements"][0]["text"] == (
+        "Novita says `running` · Id `abcdef0123456789` · template `pytorch-jupyter` · 60 GB disk · at Novita `n1`"
     )
-    assert details["elements"][0]["text"].endswith(" · at Novita `n1` · Novita says `running`")
     by_image = answers.status(creating(request=replace(REQUEST, template=None, image="a/b:c")), LATER)
     assert "image `a/b:c`" in json.dumps(by_image)
 
@@ -142,16 +142,49 @@ def test_connect_shows_everything_exactly():
         (SSH,),
         ("SSH password:",),
         (f"{PASSWORD}`<&>*",),
+        ("Or put this into ~/.ssh/config and type ssh my-train:",),
+        ("Host my-train\n  HostName proxy.us-ca-6.gpu-instance.novita.ai\n  User root\n  Port 32787",),
         ("Jupyter: ", jupyter),
         ("Web terminal: ", "https://term.example.com"),
         ("Web terminal user:",),
         ("root",),
         ("Web terminal password:",),
         ("pw",),
-        ("Port 8888 (http): ", "https://a1-8888.example.com"),
     ]
+    assert message["text"].startswith(
+        ":key: How to connect to *my-train*: SSH, Jupyter, a web terminal. Only you"
+    )
     assert PASSWORD not in message["text"]
     assert lint_message(message) == []
+
+
+def test_connect_lists_the_ports_that_nothing_else_answers_at():
+    jupyter, board = (
+        Endpoint(port=port, protocol="http", url=f"https://a1-{port}.example.com") for port in (8888, 6006)
+    )
+    shown = Connection(jupyter="https://a1-8888.example.com/lab", endpoints=(jupyter, board))
+    message = answers.connect(running(), details_of(shown))
+    assert rich_texts(message) == [
+        ("Jupyter: ", "https://a1-8888.example.com/lab"),
+        ("Port 6006 (http): ", "https://a1-6006.example.com"),
+    ]
+    assert "Jupyter, ports" in message["text"]
+
+
+def test_an_address_is_shown_whole_or_not_at_all():
+    path = "x" * 3000
+    endpoint = Endpoint(port=1, protocol="http", url=f"https://a.example.com/{path}")
+    shown = details_of(Connection(jupyter=f"https://b.example.com/{path}", endpoints=(endpoint,)))
+    message = answers.connect(running(), shown)
+    assert rich_texts(message) == [
+        ("Jupyter: too long to show here; Novita's console has it",),
+        ("Port 1 (http): too long to show here; Novita's console has it",),
+    ]
+
+
+def test_a_command_that_is_more_than_an_address_gives_no_block_for_ssh():
+    message = answers.connect(running(), details_of(Connection(ssh=f"{SSH} -o ProxyCommand=x")))
+    assert rich_texts(message) == [("SSH:",), (f"{SSH} -o ProxyCommand=x",)]
 
 
 def test_connect_shows_endpoints_without_an_address_too():
@@ -168,84 +201,55 @@ def test_connect_without_anything_to_show_says_when_to_ask_again():
     assert "Try again in some seconds: `/gpu ssh my-train`" in said
 
 
-def list_of(instances, *, everybody=False, total=None):
-    total = len(instances) if total is None else total
-    return answers.instance_list(instances, everybody=everybody, total=total, now=LATER)
+HISTORY = (
+    NewEvent(kind=EventKind.REQUESTED, at=LATER, actor="U0BEN", verb=Wish.STOP),
+    NewEvent(kind=EventKind.READY, at=NOW, elapsed=timedelta(seconds=123)),
+)
 
 
-def rows_of(message):
-    return [b for b in message["blocks"] if b["type"] == "section" and b["block_id"].startswith("gpu:line")]
-
-
-def end_of(message):
-    (end,) = [block for block in message["blocks"] if block["block_id"] == "end"]
-    return end["elements"][0]["text"]
-
-
-def test_an_empty_list_offers_to_rent_one():
-    message = list_of([])
-    assert text_of(message) == "You have no instance. Rent one with `/gpu create`."
-    assert message["blocks"][1]["elements"][0]["action_id"] == "gpu:create"
-    assert list_of([], everybody=True)["text"] == "Nobody has an instance."
-
-
-def test_a_list_has_a_line_and_buttons_for_each():
-    message = list_of([running(), stopped(id="b" * 16), stopped(id="c" * 16, state=State.DELETED)])
-    assert message["text"] == "My instances: 3"
-    assert [block["type"] for block in message["blocks"]] == [
-        "section",
-        "section",
-        "actions",
-        "section",
-        "actions",
-        "section",
+def test_a_status_tells_what_happened_latest_first():
+    message = answers.status(running(), LATER, history=HISTORY)
+    (history,) = [block for block in message["blocks"] if block.get("block_id") == "history"]
+    assert history["text"]["text"].split("\n") == [
+        "*Latest events*",
+        f"{date(LATER)}  stop asked by <@U0BEN>",
+        f"{date(NOW)}  ready after 2 min 3 s",
     ]
-    first, _ = rows_of(message)[0]["text"]["text"].split("\n")
-    assert first == (
-        ":large_green_circle: *Running*  *my-train*  RTX 4090 24GB ×1 in CN-HK-01 (Hong Kong), spot, $0.36/h"
+    assert message["text"].endswith(" Latest: stop asked by <@U0BEN>.")
+
+
+def test_a_status_of_what_is_under_way_says_how_long_that_usually_takes():
+    message = answers.status(starting(), NOW, usual=timedelta(seconds=125))
+    assert "usually 2 min 5 s" in json.dumps(message)
+
+
+def test_eight_events_are_enough():
+    message = answers.status(running(), LATER, history=HISTORY * 10)
+    (history,) = [block for block in message["blocks"] if block.get("block_id") == "history"]
+    assert len(history["text"]["text"].split("\n")) == 1 + 8
+
+
+def test_a_press_that_came_too_late_says_what_was_pressed_and_what_is_so_now():
+    message = answers.stale(running(state=State.DELETING, wish=Wish.DELETE), Wish.STOP, now=LATER)
+    said = "You pressed *Stop*, but *my-train* is being deleted, so nothing was changed."
+    assert message["blocks"][0]["text"]["text"] == f":information_source: {said}"
+    assert (
+        message["blocks"][1:]
+        == answers.status(running(state=State.DELETING, wish=Wish.DELETE), LATER)["blocks"]
     )
-    assert "$0.12 so far" in rows_of(message)[0]["text"]["text"]
+    assert said in message["text"]
+    assert "You pressed *Connect*" in answers.stale(stopped(), "connect", now=LATER)["text"]
 
 
-def test_only_the_list_of_everybodys_names_the_owner():
-    assert "of <@U1>" in rows_of(list_of([running()], everybody=True))[0]["text"]["text"]
-    assert "<@U1>" not in rows_of(list_of([running()]))[0]["text"]["text"]
-
-
-def test_a_list_shows_errors_and_warnings_in_short():
-    failed = running(error=Failure(code="X", message="y" * 500))
-    assert "`X`: yyy" in rows_of(list_of([failed]))[0]["text"]["text"]
-    assert len(rows_of(list_of([failed]))[0]["text"]["text"]) < 500
-    assert ":warning: *Novita takes" in rows_of(list_of([running(reclaim_at=LATER)]))[0]["text"]["text"]
-    assert ":hourglass: Novita" in rows_of(list_of([creating(delayed_since=LATER)]))[0]["text"]["text"]
-
-
-def many(count, **changes):
-    return [running(id=f"{number:016}", **changes) for number in range(count)]
-
-
-def test_a_list_says_what_the_running_ones_cost_together():
-    assert end_of(list_of(many(3))) == "3 are billed now, $1.08/h together"
-    assert not [block for block in list_of([running()])["blocks"] if block["block_id"] == "end"]
-
-
-def test_a_long_list_is_cut_where_the_message_is_full():
-    message = list_of(many(50), total=120)
-    shown = len(rows_of(message))
-    assert 12 <= shown < 25
-    assert end_of(message) == f"and {120 - shown} more; `/gpu status NAME` shows any of them"
-    assert lint_message(message) == []
-
-
-def test_a_list_of_long_ones_is_cut_earlier():
-    long = many(50, name="n" * 100, error=Failure(code="C" * 60, message="m" * 900), reclaim_at=LATER)
-    message = list_of(long)
-    assert len(rows_of(message)) < len(rows_of(list_of(many(50))))
-    assert lint_message(message) == []
-
-
-def test_a_sum_is_not_told_of_a_part_of_the_list():
-    assert "together" not in end_of(list_of(many(3), total=4))
+def test_any_answer_can_be_a_modal():
+    message = answers.status(running(), LATER)
+    view = answers.as_modal(message, title="Status of an instance of mine")
+    assert view["blocks"] == message["blocks"]
+    assert view["title"]["text"] == "Status of an instance o…"
+    assert "submit" not in view
+    assert lint_view(view) == []
+    assert answers.as_modal({"text": "x", "blocks": []}, title="X")["blocks"][0]["text"]["text"] == "x"
+    assert lint_view(answers.working_modal("Status")) == []
 
 
 def test_the_help_lists_every_verb_and_the_flags_of_one():

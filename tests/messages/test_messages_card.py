@@ -10,10 +10,12 @@ from samples import NOW, OFFER, creating, running, seconds, starting, stopped, u
 
 from bot.costs import cost_so_far
 from bot.messages.card import card
+from bot.messages.mrkdwn import date
 from storage.records import Failure, Reason, State, Wish
 
 LATER = NOW + seconds(1200)
 LATER_SHOWN = f"<!date^{int(LATER.timestamp())}^{{date_short_pretty}} at {{time}}|2026-11-23 12:20 UTC>"
+NOW_SHOWN = date(NOW)
 STOCK = Failure(code="INSUFFICIENT_RESOURCE", message="No <stock> left")
 
 
@@ -26,9 +28,25 @@ def facts_of(i):
     return dict(field["text"].split("\n", 1) for field in block_of(i, "facts")["fields"])
 
 
+def text_of(i, block_id, **kwargs):
+    blocks = {block["block_id"]: block for block in card(i, now=LATER, **kwargs)["blocks"]}
+    return blocks[block_id]["text"]["text"] if block_id in blocks else ""
+
+
 def remarks_of(i):
-    block = block_of(i, "remarks")
-    return "" if block is None else block["text"]["text"]
+    return text_of(i, "remarks")
+
+
+def links_of(i):
+    return text_of(i, "links")
+
+
+def progress_of(i, **kwargs):
+    return text_of(i, "progress", **kwargs)
+
+
+def people_of(i):
+    return block_of(i, "people")["elements"][0]["text"]
 
 
 def buttons_of(i):
@@ -39,46 +57,66 @@ def buttons_of(i):
 def test_a_running_one_shows_what_it_is_and_what_it_costs():
     shown = card(running(), now=LATER)
     assert shown["text"] == (
-        ":large_green_circle: Running: my-train, RTX 4090 24GB ×1 in CN-HK-01 (Hong Kong), spot, $0.36/h"
+        ":large_green_circle: Running: my-train, RTX 4090 24GB ×1 in CN-HK-01 (Hong Kong), spot, $0.36/h."
+        f" It has cost $0.12 as of {LATER_SHOWN}."
     )
     assert shown["blocks"][0]["text"]["text"] == ":large_green_circle: *Running*  *my-train*"
     assert facts_of(running()) == {
         "*GPU*": "RTX 4090 24GB ×1",
         "*Region*": "CN-HK-01 (Hong Kong)",
-        "*Price*": "$0.36/h",
-        "*Billing*": "spot",
-        "*Started*": f"<!date^{int(NOW.timestamp())}^{{date_short_pretty}} at {{time}}|2026-11-23 12:00 UTC>",
+        "*Price*": "$0.36/h, spot",
         "*Cost*": f"$0.12 as of {LATER_SHOWN}",
-        "*Requested by*": "<@U1>",
     }
+    assert people_of(running()) == f"Asked for by <@U1> {NOW_SHOWN} · usable since {NOW_SHOWN}"
+    assert links_of(running()) == "Open: <https://a1-8888.example.com|Jupyter>"
     assert remarks_of(running()) == ""
 
 
+def test_what_is_billed_no_more_has_a_cost_that_is_of_no_time():
+    assert facts_of(stopped(billed_usd=Decimal("1.5")))["*Cost*"] == "$1.50"
+
+
 def test_before_there_is_an_offer_it_shows_what_was_asked_for():
-    assert facts_of(creating()) == {"*GPU*": "4090 ×1", "*Billing*": "spot", "*Requested by*": "<@U1>"}
+    assert facts_of(creating()) == {"*GPU*": "4090 ×1", "*Billing*": "spot"}
+    assert "Region" not in card(creating(), now=LATER)["text"]
 
 
 def test_the_price_is_for_all_gpus_together():
-    assert facts_of(running(offer=replace(OFFER, gpu_count=4)))["*Price*"] == "$1.44/h"
+    assert facts_of(running(offer=replace(OFFER, gpu_count=4)))["*Price*"] == "$1.44/h, spot"
 
 
 def test_what_came_by_rest_says_so():
-    assert facts_of(running(requester=None))["*Requested by*"] == "REST"
+    assert people_of(running(requester=None)).startswith(f"Asked for through the REST API {NOW_SHOWN}")
 
 
 def test_novitas_word_is_shown_only_while_something_is_under_way():
-    assert facts_of(starting())["*Novita says*"] == "`pulling`"
-    assert "*Novita says*" not in facts_of(running())
+    assert "Novita says `pulling`" in progress_of(starting())
+    assert "Novita says" not in str(card(running(), now=LATER))
+
+
+def test_while_it_is_under_way_the_steps_and_the_time_are_shown():
+    shown = card(starting(), now=LATER, usual=seconds(1500))
+    assert progress_of(starting(), usual=seconds(1500)) == (
+        "● ordered  ● placed in CN-HK-01  ◐ *now pulling the image*  then  ○ running at Novita  ○ usable\n"
+        f"Novita says `pulling` · 20 min so far, as of {LATER_SHOWN} · usually 25 min, so about {date(NOW + seconds(1500))}"
+    )
+    assert "Now pulling the image." in shown["text"]
+    assert progress_of(running()) == ""
+
+
+def test_the_time_of_an_old_run_is_not_shown_while_it_restarts():
+    restarting = running(state=State.STARTING, wish=Wish.RESTART)
+    assert "usable since" not in people_of(restarting)
 
 
 @pytest.mark.parametrize(
     ("i", "wish"),
     [
         (running(wish=Wish.RESTART, state=State.STARTING, wished_by="U2"), "restart asked by <@U2>"),
-        (running(wish=Wish.STOP, state=State.STOPPING, wished_by=None), "stop asked by REST"),
+        (running(wish=Wish.STOP, state=State.STOPPING, wished_by=None), "stop asked through the REST API"),
         (stopped(wished_by="U2"), "stop asked by <@U2>"),
         (stopped(state=State.DELETED, wished_by="U1"), "delete asked by <@U1>"),
-        (running(wished_by="U2"), "asked by <@U2>"),
+        (running(wished_by="U2"), "latest change asked by <@U2>"),
         (stopped(reason=Reason.STOPPED_OUTSIDE, wished_by="U1"), None),
         (running(wished_by="U1"), None),
         (starting(), None),
@@ -87,7 +125,8 @@ def test_novitas_word_is_shown_only_while_something_is_under_way():
     ids=lambda value: None if isinstance(value, str) or value is None else value.state.value,
 )
 def test_the_latest_wish_names_who_asked(i, wish):
-    assert facts_of(i).get("*Latest wish*") == wish
+    said = people_of(i).split(" · ")[1:]
+    assert [part for part in said if not part.startswith("usable")] == ([wish] if wish else [])
 
 
 def test_a_delay_says_since_when_and_that_it_goes_on_by_itself():
@@ -170,11 +209,21 @@ def test_delete_asks_first_and_names_what_is_lost():
     assert delete["confirm"]["style"] == "danger"
 
 
-def test_block_ids_are_the_same_at_every_edit():
+def test_each_part_has_its_own_place_and_the_same_id_at_every_edit():
     def ids(i):
         return [block["block_id"] for block in card(i, now=LATER)["blocks"]]
 
-    assert ids(running()) == ids(stopped())
+    always = ["state", "facts", "people", "gpu:card:abcdef0123456789"]
+    assert ids(stopped()) == always
+    assert [each for each in ids(running()) if each in always] == always
+    assert ids(starting(delayed_since=NOW)) == [
+        "state",
+        "progress",
+        "facts",
+        "remarks",
+        "people",
+        "gpu:card:abcdef0123456789",
+    ]
 
 
 def test_the_cost_counts_runs_that_are_over_and_the_present_one():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from itertools import takewhile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from message_strategies import MODES, PRICES, WILD, unhurried
+from message_strategies import MODES, PRICES, QUOTES, WILD, unhurried
+from samples import OFFER, REQUEST
 
 from bot.grammar.commands import Create
-from bot.messages.form import FORM_ID, create_form, loading_form, read_form
+from bot.messages import choices
+from bot.messages.form import FORM_ID, create_form, loading_form, partial_form, read_form
+from bot.quotes import Priced, Quote
 from bot.sandbox.slack.blocklint import lint_view
 from bot.slack.arguments import parse
 from storage.cloud import BillingMode, Cluster, Product, Template
@@ -58,7 +63,15 @@ def element_of(view, block_id):
 
 
 def remarks_of(view):
-    return [block["text"]["text"] for block in view["blocks"] if block["type"] == "section"]
+    """Above the fields."""
+    return [block["text"]["text"] for block in takewhile(lambda b: b["type"] == "section", view["blocks"])]
+
+
+def below(view):
+    """The estimate, and the command in small print."""
+    (estimate,) = [block for block in view["blocks"] if block.get("block_id") == "estimate"]
+    commands = [block["elements"] for block in view["blocks"] if block.get("block_id") == "command"]
+    return estimate["text"]["text"], commands[0][0]["text"] if commands else None
 
 
 def state_of(view, **typed):
@@ -77,8 +90,8 @@ def sent(block, typed):
     if block["block_id"] in typed:
         return {"type": element["type"], "value": typed[block["block_id"]]}
     match element["type"]:
-        case "static_select":
-            return {"type": "static_select", "selected_option": element.get("initial_option")}
+        case "static_select" | "external_select" as kind:
+            return {"type": kind, "selected_option": element.get("initial_option")}
         case "multi_static_select":
             return {"type": "multi_static_select", "selected_options": element.get("initial_options", [])}
         case kind:
@@ -91,14 +104,10 @@ def test_the_form_is_taken_by_slack_and_hands_back_what_is_private():
     assert (view["type"], view["callback_id"], view["private_metadata"]) == ("modal", FORM_ID, "kept")
 
 
-def test_gpus_are_offered_cheapest_first_with_their_prices():
-    options = element_of(form(), "gpu")["options"]
-    assert [(option["text"]["text"], option["value"]) for option in options] == [
-        ("RTX 4090 24GB · spot $0.18/h · on demand $0.35/h", "RTX 4090 24GB"),
-        ("H100 SXM 80GB · spot $2.50/h", "H100 SXM 80GB"),
-        ("L40S 48GB · none free now", "L40S 48GB"),
-        ("RTX 5090 32GB · none free now", "RTX 5090 32GB"),
-    ]
+def test_the_gpu_is_looked_for_as_one_types():
+    element = element_of(form(), "gpu")
+    assert (element["type"], element["min_query_length"]) == ("external_select", 0)
+    assert "initial_option" not in element
 
 
 def test_ones_own_templates_come_first():
@@ -109,7 +118,9 @@ def test_ones_own_templates_come_first():
 
 def test_before_the_catalogue_is_known_one_types():
     view = form((), (), (), filled=parse('create "RTX 4090" --template 101 --region US-CA-06,EU-DE-01'))
-    kinds = {block["block_id"]: block["element"]["type"] for block in view["blocks"]}
+    kinds = {
+        block["block_id"]: block["element"]["type"] for block in view["blocks"] if block["type"] == "input"
+    }
     assert {kinds[name] for name in ("gpu", "template", "regions")} == {"plain_text_input"}
     assert element_of(view, "gpu")["initial_value"] == "RTX 4090"
     assert element_of(view, "regions")["initial_value"] == "US-CA-06,EU-DE-01"
@@ -119,7 +130,7 @@ def test_before_the_catalogue_is_known_one_types():
 def test_what_was_typed_is_filled_in():
     typed = "create 4090:2 train --template pytorch --spot --region eu-de-01,us-ca-6 --disk 80 --max 0.5"
     view = form(filled=parse(f"{typed} --webhook https://example.com/x"))
-    assert element_of(view, "gpu")["initial_option"]["value"] == "RTX 4090 24GB"
+    assert element_of(view, "gpu")["initial_option"] == choices.gpu_option("RTX 4090 24GB", PRODUCTS)
     assert element_of(view, "count")["initial_option"]["value"] == "2"
     assert element_of(view, "name")["initial_value"] == "train"
     assert element_of(view, "template")["initial_option"]["value"] == "101"
@@ -157,12 +168,78 @@ def test_what_is_wrong_as_a_whole_stands_on_top():
 
 
 def test_the_chosen_one_is_offered_even_where_there_are_too_many():
-    products = [product(f"GPU {number:03}", str(1 + number)) for number in range(150)]
-    view = form(tuple(products), filled=Create(gpu="GPU 149"))
-    options = element_of(view, "gpu")["options"]
+    made = tuple(template(str(number), f"template {number:03}") for number in range(150))
+    view = form(templates=made, filled=Create(template="template 149"))
+    options = element_of(view, "template")["options"]
     assert len(options) == 100
-    assert element_of(view, "gpu")["initial_option"] == options[-1]
+    assert element_of(view, "template")["initial_option"] == options[-1]
     assert lint_view(view) == []
+
+
+def test_every_field_that_has_a_price_tells_of_changes_and_text_only_when_enter_is_pressed():
+    for view in (form(), form((), (), ())):
+        inputs = {block["block_id"]: block for block in view["blocks"] if block["type"] == "input"}
+        live = {name for name, block in inputs.items() if block.get("dispatch_action")}
+        assert live == set(inputs) - {"name", "webhook"}
+        for name in live:
+            element = inputs[name]["element"]
+            typed = element["type"] in ("plain_text_input", "number_input")
+            wanted = {"trigger_actions_on": ["on_enter_pressed"]} if typed else None
+            assert element.get("dispatch_action_config") == wanted
+
+
+def test_fields_keep_their_ids_whatever_they_hold_so_that_what_is_typed_stays():
+    def ids(view):
+        inputs = [block for block in view["blocks"] if block["type"] == "input"]
+        return [(block["block_id"], block["element"]["action_id"]) for block in inputs]
+
+    filled = parse("create 4090:2 train --template pytorch --spot --region us-ca-6 --disk 80 --max 0.5")
+    assert ids(form(filled=filled)) == ids(form()) == ids(form((), (), ()))
+
+
+def estimate(**changes):
+    asked = Create(gpu="4090")
+    values = {
+        "key": "k",
+        "asked": asked,
+        "request": REQUEST,
+        "best": Priced(offer=OFFER, command=asked, stock="high"),
+        "limit_usd_per_hour": Decimal("0.54"),
+    }
+    return Quote(**{**values, **changes})
+
+
+def test_the_price_of_what_is_filled_in_stands_below_the_fields_with_the_command():
+    filled = Create(gpu="RTX 4090 24GB", billing_mode=SPOT, yes=True)
+    view = form(filled=Create(gpu="h100"), estimate=estimate(), typed=filled)
+    price, command = below(view)
+    assert price.splitlines() == [
+        "About *$0.36/h*, $8.64 a day: RTX 4090 24GB ×1 in CN-HK-01 (Hong Kong), spot, plenty.",
+        "Not above $0.54/h, whatever happens.",
+    ]
+    assert command == 'The same as a command: `/gpu create "RTX 4090 24GB" --spot`'
+    assert [block["type"] for block in view["blocks"][-2:]] == ["section", "context"]
+    assert lint_view(view) == []
+
+
+def test_what_cannot_be_had_says_so_below_the_fields_with_the_next_best():
+    other = Priced(offer=replace(OFFER, product_name="RTX 3090 24GB"), command=Create())
+    missing = estimate(best=None, missing="No L40S is to be had.", alternatives=(other,))
+    assert below(form(estimate=missing))[0] == (
+        ":warning: No L40S is to be had.\nInstead: RTX 3090 24GB ×1 in CN-HK-01 (Hong Kong), spot, $0.36/h."
+    )
+
+
+def test_without_an_estimate_the_form_says_what_is_wanted():
+    assert below(form()) == (
+        "Choose a GPU, and its price shows here.",
+        "The same as a command: `/gpu create`",
+    )
+    assert below(form(filled=Create(gpu="h100")))[0] == "Its price is not known yet."
+
+
+def test_a_command_too_long_to_show_whole_is_not_shown():
+    assert below(form(filled=Create(webhook_url=f"https://example.com/{'&' * 500}")))[1] is None
 
 
 def test_the_form_that_waits_has_nothing_to_send():
@@ -224,6 +301,20 @@ def test_what_is_wrong_is_said_under_its_field(typed, faults):
     assert set(faults) <= {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
 
 
+def test_a_form_that_is_half_filled_is_read_as_far_as_it_goes():
+    view = form((), (), (), filled=Create(webhook_url="https://example.com/x"))
+    state = state_of(view, gpu="h100:2", name="no name!", template="a", image="b", disk="5", max="0.5")
+    assert partial_form(state) == Create(
+        gpu="h100",
+        gpu_count=2,
+        template="a",
+        max_usd_per_hour=Decimal("0.5"),
+        webhook_url="https://example.com/x",
+    )
+    assert partial_form({}) == Create()
+    assert partial_form(state_of(form(filled=Create(gpu="h100")))) == Create(gpu="H100 SXM 80GB")
+
+
 def test_a_state_without_values_only_lacks_the_gpu():
     assert read_form({}) == {"gpu": "Which GPU?"}
 
@@ -261,17 +352,21 @@ PLACES = st.lists(st.builds(Cluster, id=WILD, name=WILD | st.just("EU-DE-01 (Ber
 
 
 @unhurried
-@given(SOLD, MADE, PLACES, FILLED, st.none() | WILD)
-def test_whatever_is_known_and_typed_slack_takes_the_form(products, templates, clusters, filled, error):
+@given(SOLD, MADE, PLACES, FILLED, st.none() | WILD, st.none() | QUOTES)
+def test_whatever_is_known_and_typed_slack_takes_the_form(
+    products, templates, clusters, filled, error, estimate
+):
     view = create_form(
         products=tuple(products),
         templates=tuple(templates),
         clusters=tuple(clusters),
         filled=filled,
+        estimate=estimate,
         private="{}",
         error=error,
     )
     assert lint_view(view) == []
+    partial_form(state_of(view))
     read = read_form(state_of(view))
     inputs = {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
     assert isinstance(read, Create) or set(read) <= inputs

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from samples import NOW, OFFER, REQUEST, creating, running, seconds, stopped
 
-from bot.messages.notices import again_command, notice
+from bot.messages.notices import again_command, direct_notice, notice
 from bot.slack.arguments import parse
 from storage.cloud import BillingMode
 from storage.records import Event, EventKind, Failure, NewEvent, Reason, State, Wish
@@ -30,9 +30,9 @@ def lines(kind, i, **fact):
 
 def test_ready_says_how_long_it_took_what_it_costs_and_how_to_connect():
     message = told(EventKind.READY, running(), actor="U1", elapsed=seconds(252))
-    assert message["text"] == "<@U1> :large_green_circle: *my-train* is ready. It took 4 min 12 s."
-    assert message["blocks"][0]["text"]["text"].split("\n") == [
-        message["text"],
+    assert message["text"] == message["blocks"][0]["text"]["text"]
+    assert message["text"].split("\n") == [
+        "<@U1> :large_green_circle: *my-train* is ready. It took 4 min 12 s.",
         "RTX 4090 24GB ×1 in CN-HK-01 (Hong Kong), spot, $0.36/h.",
         "To connect press *Connect* or type `/gpu ssh my-train`; only you will see the answer.",
     ]
@@ -211,5 +211,54 @@ def test_what_came_by_rest_calls_nobody():
 
 def test_a_request_can_be_told_as_well():
     assert lines(EventKind.REQUESTED, running(), actor="U2", verb=Wish.STOP) == [
-        "<@U1> :information_source: <@U2> asked for stop of *my-train*."
+        "<@U1> :information_source: A stop of *my-train* was asked for by <@U2>."
     ]
+
+
+def event_of(kind, i, **fact):
+    fact = NewEvent(kind=kind, at=LATER, **fact)
+    return Event(id="e1", instance_id=i.id, sequence=1, fact=fact, instance=i)
+
+
+def test_who_chose_not_to_be_called_there_is_not_and_all_else_is_the_same():
+    event = event_of(EventKind.READY, running(), actor="U1", elapsed=seconds(252))
+    called, uncalled = notice(event), notice(event, uncalled={"U1"})
+    assert uncalled["text"] == called["text"].removeprefix("<@U1> ")
+    assert uncalled["blocks"][1:] == called["blocks"][1:]
+
+
+def test_the_others_are_called_all_the_same():
+    event = event_of(EventKind.STOPPED, stopped(), actor="U2", reason=Reason.START_FAILED, error=STOCK)
+    assert notice(event, uncalled={"U1"})["text"].startswith("<@U2> :x: *my-train* did not start.")
+    assert notice(event, uncalled={"U1", "U2"})["text"].startswith(":x: *my-train* did not start.")
+
+
+@pytest.mark.parametrize(
+    ("actor", "who"),
+    [("U1", "by its requester"), ("U2", "by another member"), (None, "through the REST API")],
+)
+def test_a_sentence_mentions_nobody_who_is_not_to_be_called(actor, who):
+    event = event_of(EventKind.STOPPED, stopped(), actor=actor, verb=Wish.STOP)
+    said = notice(event, uncalled={"U1", "U2"})["text"].split("\n")[0]
+    assert said == f":black_square_for_stop: *my-train* was stopped {who}."
+
+
+def test_a_direct_notice_says_the_same_without_calling_and_leads_to_the_thread():
+    event = event_of(EventKind.READY, running(), actor="U1", elapsed=seconds(252))
+    link = "https://novita-lab.example.com/archives/C1/p1?thread_ts=1.2&cid=C1"
+    direct = direct_notice(event, permalink=link)
+    assert direct["text"] == notice(event, uncalled={"U1"})["text"]
+    text, thread, row = direct["blocks"]
+    assert thread["elements"][0]["text"] == f"<{link.replace('&', '&amp;')}|See its thread>"
+    assert row["elements"][0]["action_id"] == "gpu:connect"
+    assert direct_notice(event)["blocks"] == [text, row]
+
+
+def test_a_direct_notice_names_who_asked():
+    event = event_of(EventKind.STOPPED, stopped(), actor="U2", verb=Wish.STOP)
+    assert direct_notice(event)["text"].startswith(":black_square_for_stop: *my-train* was stopped by <@U2>.")
+
+
+@pytest.mark.parametrize("link", ["javascript:x", "https://a|b>", "https://a.example.com/<!here>"])
+def test_what_is_no_link_is_left_out(link):
+    assert len(direct_notice(event_of(EventKind.DELETED, stopped()), permalink=link)["blocks"]) == 1

@@ -21,6 +21,7 @@ from bot.sinks.slack import SlackSink
 from bot.sinks.slack_answers import NEEDS_A_HAND
 from bot.sinks.slack_pace import SlackPace
 from bot.sinks.verdicts import Dead, Delivered, Later, Lost, Shown
+from storage.records import Target, TargetKind
 
 POST, UPDATE, OPEN = "chat.postMessage", "chat.update", "conversations.open"
 
@@ -250,6 +251,48 @@ async def test_a_notice_outside_a_thread_is_never_mistaken_for_one_whose_thread_
 # looks
 
 
+@pytest.fixture
+def direct():
+    event = an_event(instance=ADAS)
+    return replace(a_delivery(event), target=Target(kind=TargetKind.DIRECT, address="U0ADA"))
+
+
+async def test_who_chose_direct_messages_is_told_there_without_a_mention(sink, slack, direct):
+    card = await a_shown_card(sink)
+    assert await sink.post_direct(direct, card) == Delivered(status_code=200)
+    (message,) = posted(slack, direct_to_ada(slack).id)
+    assert ADAS.name in message.words
+    assert "<@" not in message.text
+    assert len(posted(slack)) == 1
+
+
+async def test_nobody_is_told_twice_where_the_card_is_in_direct_messages(sink, slack, direct):
+    card = await a_shown_card(sink, channel="C0RANDOM")
+    before = len(posted(slack, card.channel))
+    assert await sink.post_direct(direct, card) == Delivered(status_code=200)
+    assert len(posted(slack, card.channel)) == before
+
+
+async def test_a_direct_message_that_slack_does_not_take_now_is_tried_later(sink, slack, direct):
+    slack.fail("conversations.open", RateLimited(retry_after=timedelta(seconds=7)))
+    assert isinstance(await sink.post_direct(direct, None), Later)
+
+
+async def test_who_does_not_want_to_be_called_is_not_mentioned_in_the_thread(sink, slack):
+    card = await a_shown_card(sink)
+    delivery = a_delivery(an_event(instance=ADAS))
+    await sink.post_notice(delivery, card, uncalled=frozenset({"U0ADA"}))
+    (reply,) = slack.workspace.board.thread("C0GPU", card.ts)[1:]
+    assert "<@U0ADA>" not in reply.text
+
+
+async def test_a_home_is_published_for_its_person(sink, slack):
+    view = {"type": "home", "blocks": [{"type": "divider"}]}
+    assert await sink.publish_home("U0ADA", view) == Delivered(status_code=200)
+    assert slack.person("U0ADA").home_view.blocks[0]["type"] == "divider"
+    assert await sink.publish_home("U0NOBODY", view) == Dead(reason="user_not_found")
+
+
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_blocks_too_long", "metadata_too_large"])
 async def test_a_notice_is_never_lost_because_of_its_looks(sink, slack, code):
     card = await a_shown_card(sink)
@@ -269,7 +312,7 @@ async def test_a_card_is_shown_as_text_when_its_blocks_are_refused(sink, slack):
 
 
 async def test_a_text_that_is_too_long_is_cut(sink, slack, monkeypatch):
-    monkeypatch.setattr(slack_module, "notice", lambda event: {"text": "x" * 5000, "blocks": []})
+    monkeypatch.setattr(slack_module, "notice", lambda _event, **_how: {"text": "x" * 5000, "blocks": []})
     assert await tell(sink, None) == Delivered(status_code=200)
     (message,) = posted(slack)
     assert message.text == "x" * 3000

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fakes import FakeNovita
+from manifest import installed_app
 from samples import running
 from scene import Scene, scene
 
 from bot.redelivery import Redelivery
 from bot.sandbox.slack.delivery import Ack, Delivery
 from bot.sandbox.slack.messages import Message
-from bot.sandbox.slack.people import App, User, cast_of_users
+from bot.sandbox.slack.people import User, cast_of_users
 from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.replies import Reply
 from bot.sandbox.slack.server import SlackServer
@@ -36,6 +37,8 @@ Transport = Literal["socket", "http"]
 GPU = "C0GPU"
 """A channel with the bot in it."""
 CREATE = "/gpu create 4090 my-train --template pytorch-jupyter"
+SOLD = {"text": {"type": "plain_text", "text": "RTX 4090 24GB"}, "value": "RTX 4090 24GB"}
+"""As chosen in the form, which searches for GPUs."""
 PASSWORD = "hunter2-is-the-password"
 ADMIN = User(id="UADMIN", name="root", real_name="Root Admin")
 
@@ -136,7 +139,9 @@ async def office(folder: Path, transport: Transport = "socket") -> AsyncIterator
         s = await stack.enter_async_context(scene(folder))
         tell_passwords(s.novita)
         await s.catalog.warm()
-        workspace = Workspace(clock=s.clock, seed=1, users=[*cast_of_users(App()), ADMIN])
+        workspace = Workspace(
+            clock=s.clock, seed=1, app=installed_app(), users=[*cast_of_users(installed_app()), ADMIN]
+        )
         slack = await stack.enter_async_context(SlackServer(workspace))
         side = SlackSide(access(slack, transport), s.operations, s.catalog, clock=s.clock, metrics=s.metrics)
         if transport == "http":

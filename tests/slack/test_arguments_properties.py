@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import UsageError
-from bot.grammar.commands import Act, Create, Help, List, Mine, Ssh, Status, render
-from bot.grammar.usage import BY_WORD, CREATE_FLAGS, VERBS, command_table, help_text
-from bot.slack.arguments import READERS, parse
-from bot.slack.creation import FLAGS, VALUES
+from bot.grammar.commands import Act, Create, Help, List, Mine, Offers, Ssh, Status, render
+from bot.grammar.helptexts import command_table, help_text
+from bot.grammar.usage import BY_WORD, CREATE_FLAGS, OFFER_FLAGS, TASKS, VERBS
+from bot.slack import arguments
+from bot.slack.arguments import parse
+from bot.slack.creation import FLAGS as CREATE
 from storage.cloud import BillingMode
 from storage.records import Wish
 
+FLAGS = {flag.name: flag for group in (*CREATE_FLAGS, *OFFER_FLAGS) for flag in group}
 FRAGMENTS = (
     *(
         "all",
@@ -45,7 +48,12 @@ PIECES = st.sampled_from([*BY_WORD, *(f"--{flag.name}" for flag in FLAGS.values(
 TYPED = st.lists(PIECES | st.text(max_size=6), max_size=14).flatmap(
     lambda pieces: st.sampled_from([" ".join(pieces), "".join(pieces)])
 )
-TEXTS = st.text(max_size=200) | TYPED | TYPED.map(lambda text: f"create {text}")
+TEXTS = (
+    st.text(max_size=200)
+    | TYPED
+    | TYPED.map(lambda text: f"create {text}")
+    | TYPED.map(lambda text: f"offers {text}")
+)
 
 # Whatever is left when phone typing is straightened: no curly quotes, odd dashes, markup or odd spaces.
 PLAIN = st.sampled_from("abcXYZ0189 .,_+%$#@!()[]{}?*~^;`'/\\=&äß中🙂")
@@ -83,9 +91,20 @@ def creates(draw):
     )
 
 
+@st.composite
+def offers(draw):
+    gpu = draw(st.none() | GPUS.filter(lambda gpu: ":" not in gpu))
+    return Offers(
+        gpu=gpu,
+        gpu_count=draw(st.none() | st.integers(1, 8)) if gpu else None,
+        max_usd_per_hour=draw(st.none() | PRICES),
+    )
+
+
 ACTS = st.sampled_from([Wish.START, Wish.STOP, Wish.RESTART, Wish.DELETE])
 COMMANDS = st.one_of(
     creates(),
+    offers(),
     st.builds(List, everybody=st.booleans()),
     st.builds(Act, verb=ACTS, name=st.none() | REFERENCES),
     st.builds(Status, name=st.none() | REFERENCES),
@@ -177,10 +196,15 @@ def test_four_thousand_characters_are_read_at_once(text):
     assert min(spent() for _ in range(3)) < 0.1
 
 
-def test_every_verb_and_flag_of_the_table_has_its_reader():
-    assert set(READERS) == {verb.name for verb in VERBS}
-    assert set(VALUES) == {flag.name for flag in FLAGS.values()}
-    assert len(FLAGS) == sum(map(len, CREATE_FLAGS))
+def test_every_verb_has_its_reader():
+    assert set(arguments.READERS) == {verb.name for verb in VERBS}
+
+
+@pytest.mark.parametrize("flags", [CREATE, arguments._OFFER_FLAGS])
+def test_every_flag_is_read_and_only_those(flags):
+    names = [flag.name for group in flags.groups for flag in group]
+    assert set(flags.readers) == set(names)
+    assert len(flags.by_key) == len(names)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
@@ -219,6 +243,15 @@ def test_the_command_table_has_a_row_for_every_verb():
     assert "| `/gpu list [all]` | my instances, or everybody's |\n" in table
     assert "[--spot \\| --on-demand]" in table
     assert table.count("\n") == len(VERBS) + 3
+
+
+def test_the_help_has_every_verb_under_one_task_with_an_example():
+    groups = help_text().groups
+    assert [group.title for group in groups] == list(TASKS)
+    usages = [entry.usage for group in groups for entry in group.entries]
+    assert sorted(usages) == sorted(["/gpu", *(verb.usage for verb in VERBS)])
+    assert all(BY_WORD[verb].task == task for task, verb in TASKS.items())
+    assert [group.examples for group in groups] == [(BY_WORD[verb].examples[0],) for verb in TASKS.values()]
 
 
 def test_a_price_of_many_digits_keeps_them():

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.grammar.commands import Act, Create, Help, List, Mine, Ssh, Status
+from bot.grammar.commands import Act, Create, Help, List, Mine, Offers, Ssh, Status
 from bot.slack.arguments import parse
 from storage.cloud import BillingMode
 from storage.records import Wish
@@ -50,6 +50,24 @@ def test_nothing_typed_asks_for_my_instances(text):
     ],
 )
 def test_each_verb_and_alias_is_read(text, command):
+    assert parse(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("offers", Offers()),
+        ("OFFERS 4090", Offers(gpu="4090")),
+        ("offers RTX 4090 24GB", Offers(gpu="RTX 4090 24GB")),
+        ('offers "RTX 4090 24GB"', Offers(gpu="RTX 4090 24GB")),
+        ("offers h100:2", Offers(gpu="h100", gpu_count=2)),
+        ("offers --max $0.50/h 4090", Offers(gpu="4090", max_usd_per_hour=Decimal("0.50"))),
+        ("offers 4090 —MAX=.5", Offers(gpu="4090", max_usd_per_hour=Decimal("0.5"))),
+        ("offers --max 1 -- -4090", Offers(gpu="-4090", max_usd_per_hour=Decimal(1))),
+        ("offers --help", Help(verb="offers")),
+    ],
+)
+def test_offers_take_one_gpu_and_a_price(text, command):
     assert parse(text) == command
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,10 @@ from bot.errors import (
     TemplateNotFound,
     UsageError,
 )
-from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Ssh, Status
-from bot.slack.conversation import Conversation, Spoken
+from bot.grammar.commands import Act, Command, Create, Help, List, Mine, Offers, Ssh, Status
+from bot.slack.buying import Buying
+from bot.slack.conversation import Conversation
+from bot.slack.spoken import Spoken
 from storage.records import Wish
 
 COMMAND = {
@@ -60,7 +61,16 @@ async def s(tmp_path: Path) -> AsyncIterator[Scene]:
 
 @pytest.fixture
 def talk(s: Scene) -> Conversation:
-    return Conversation(s.operations, Everybody(), s.catalog, clock=s.clock)
+    return Conversation(s.operations, Everybody(), buying_of(s), clock=s.clock)
+
+
+@pytest.fixture
+def buying(s: Scene) -> Buying:
+    return buying_of(s)
+
+
+def buying_of(s: Scene) -> Buying:
+    return Buying(s.operations, Everybody(), s.catalog, clock=s.clock)
 
 
 def changed(body: dict[str, Any], **parts: Any) -> dict[str, Any]:
@@ -88,26 +98,37 @@ def test_a_press_is_told_from_others_by_message_button_moment_and_person():
 
 def test_a_form_is_answered_where_it_was_opened_and_sent_once():
     opened = Spoken.of_action(PRESS)
-    body = {"user": {"id": "U1"}, "view": {"id": "V1"}, "trigger_id": "7.8.9"}
-    sent = Spoken.of_view(body, json.loads(opened.kept()))
+    body = sent_form("V1", opened.kept())
+    sent = Spoken.of_form(body)
     assert (sent.channel_id, sent.response_url, sent.thread_ts) == (
         "C1",
         "https://hooks.example.com/2",
         "9.0",
     )
-    assert sent.key == Spoken.of_view({**body, "trigger_id": "0"}, {}).key
-    assert sent.key != Spoken.of_view({**body, "view": {"id": "V2"}}, {}).key
+    assert sent.key == Spoken.of_form({**body, "trigger_id": "0"}).key
+    assert sent.key != Spoken.of_form(sent_form("V2", opened.kept())).key
+
+
+def test_forms_of_one_quote_are_one_purchase():
+    kept = Spoken.of_action(PRESS).kept(key="quote:abc")
+    assert Spoken.of_form(sent_form("V1", kept)).key == Spoken.of_form(sent_form("V2", kept)).key
+
+
+def sent_form(view_id: str, private: str = "") -> dict[str, Any]:
+    return {"user": {"id": "U1"}, "view": {"id": view_id, "private_metadata": private}, "trigger_id": "7.8.9"}
 
 
 def test_a_form_opened_nowhere_is_no_error():
-    spoken = Spoken.of_view({"user": {"id": "U1"}, "view": {"id": "V1"}}, {})
+    spoken = Spoken.of_form(sent_form("V1"))
     assert (spoken.channel_id, spoken.response_url, spoken.thread_ts) == (None, None, None)
+    assert spoken.destination == "U1"
 
 
 @pytest.mark.parametrize(
     ("command", "says"),
     [
         (Mine(), "My instances"),
+        (Offers(gpu="4090"), "RTX 4090 24GB"),
         (List(everybody=True), "Everybody's instances"),
         (Status(name="my-train"), "my-train"),
         (Ssh(), "How to connect to *my-train*"),
@@ -124,8 +145,8 @@ async def test_every_command_is_carried_out(s: Scene, talk: Conversation, comman
         await talk.carry_out(command, Spoken.of_command(changed(COMMAND, user_id="UGUEST")))
 
 
-async def test_a_create_keeps_who_asked_where_and_how_to_answer(s: Scene, talk: Conversation):
-    await talk.create(TYPED, SPOKEN)
+async def test_a_create_keeps_who_asked_where_and_how_to_answer(s: Scene, buying: Buying):
+    await buying.create(TYPED, SPOKEN)
     (i,), _total = await s.operations.list_instances(ADA, everybody=True)
     assert (i.requester, i.team_id, i.channel) == ("U1", "T1", "C1")
     card = await s.store.cards.get(i.id)
@@ -168,10 +189,10 @@ async def test_the_word_that_is_wrong_is_put_right_in_the_whole_command(
     assert raised.value.hint == hint
 
 
-async def test_the_form_is_told_the_free_name_itself(talk: Conversation):
-    await talk.create(TYPED, SPOKEN)
+async def test_the_form_is_told_the_free_name_itself(buying: Buying):
+    await buying.create(TYPED, SPOKEN)
     with pytest.raises(NameTaken) as taken:
-        await talk.create(TYPED, Spoken.of_command(changed(COMMAND, trigger_id="other")))
+        await buying.create(TYPED, Spoken.of_command(changed(COMMAND, trigger_id="other")))
     assert taken.value.free == "my-train-2"
 
 
@@ -185,14 +206,12 @@ async def test_the_form_is_told_the_free_name_itself(talk: Conversation):
         (TYPED, False),
     ],
 )
-def test_a_form_is_needed_where_gpu_or_template_is_missing(
-    talk: Conversation, typed: Create, *, needed: bool
-):
-    assert talk.needs_form(typed) is needed
+def test_a_form_is_needed_where_gpu_or_template_is_missing(buying: Buying, typed: Create, *, needed: bool):
+    assert buying.needs_form(typed) is needed
 
 
-def test_the_form_offers_what_is_in_memory(s: Scene, talk: Conversation):
-    offered = talk.form_choices()
+def test_the_form_offers_what_is_in_memory(s: Scene, buying: Buying):
+    offered = buying.form_choices()
     assert {product.name for product in offered["products"]} == {"RTX 4090 24GB"}
     assert [template.name for template in offered["templates"]] == ["pytorch-jupyter"]
     assert len(offered["clusters"]) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loglines import events, logged
 from samples import seconds
-from slack_office import CREATE, GPU, Office
+from slack_office import CREATE, GPU, SOLD, Office
 
 
 def answered(lines: list) -> list[tuple[str, ...]]:
@@ -50,9 +50,7 @@ async def test_buttons_and_the_form_are_told_apart(either: Office):
         await either.presses(card, "status")
         await either.presses(card, "stop")
         view = await either.form()
-        await either.ada.submit(
-            view, values={"gpu": "RTX 4090 24GB", "name": "Not a name", "template": "107672"}
-        )
+        await either.ada.submit(view, values={"gpu": SOLD, "name": "Not a name", "template": "107672"})
         await either.ada.submit(view, values={"name": "other"})
         await either.side._replies.drain(within=seconds(5))
     assert sorted(answered(lines)) == [

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 
 from samples import seconds
-from slack_office import CREATE, GPU, Office
+from slack_office import CREATE, GPU, SOLD, Office
 from structlog.testing import capture_logs
 
-from bot.errors import NoOffer
+from bot.errors import NoOffer, NovitaUnavailable
 from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Hang, HttpStatus, RateLimited
-from bot.slack import listeners, people
+from bot.slack import forms, people
 from storage.cloud import BillingMode
 
-FILLED = {"gpu": "RTX 4090 24GB", "template": "107672", "name": "my-train"}
+FILLED = {"gpu": SOLD, "template": "107672", "name": "my-train"}
 
 
 async def test_the_form_becomes_an_instance(either: Office):
@@ -39,20 +38,61 @@ async def test_what_was_typed_is_in_the_form(o: Office):
     assert [r["value"] for r in view.values["regions"]["regions"]["selected_options"]] == ["US-CA-06"]
 
 
-async def test_no_form_is_needed_where_there_is_a_default_template(o: Office):
-    o.scene.operations.defaults = replace(o.scene.operations.defaults, template="107672")
-    assert "Creating" in await o.types("/gpu create 4090")
-    assert (await o.instance()).request.template == "107672"
-
-
-async def test_the_form_opens_before_anything_is_known_of_novita(o: Office):
+def forget(o: Office) -> None:
+    """As before the first look-up."""
     o.scene.catalog._templates.value = None
     o.scene.catalog._clusters.value = None
     for cached in o.scene.catalog._products.values():
         cached.value = None
-    view = await o.form()
+
+
+async def test_the_form_opens_at_once_and_is_filled_when_novita_answers(o: Office):
+    forget(o)
+    gate = o.scene.novita.gates["products"] = asyncio.Event()
+    view = await o.form("/gpu create 4090 my-train")
+    assert "looking up" in view.words
+    gate.set()
+    await o.slack.wait_for(lambda: "name" in o.ada.view.values)
+    assert o.ada.view.id == view.id
+    assert o.ada.view.values["gpu"]["gpu"]["selected_option"]["value"] == "RTX 4090 24GB"
+    assert o.ada.view.values["name"]["name"]["value"] == "my-train"
+
+
+async def test_a_form_whose_look_up_fails_lets_one_type_instead_of_choosing(o: Office):
+    forget(o)
+    for call in ("products", "clusters", "templates"):
+        o.scene.novita.before[call] += [NovitaUnavailable("Novita does not answer.")] * 4
+    await o.form()
+    view = await o.slack.wait_for(lambda: o.ada.view if "gpu" in o.ada.view.values else None)
     told = await o.told(o.ada.submit(view, {"gpu": "4090", "image": "mine:1"}))
     assert "Creating" in told.words
+
+
+async def test_the_estimate_and_the_command_follow_what_is_chosen(o: Office):
+    view = await o.form("/gpu create 4090 my-train")
+    assert "$0.36" in view.words
+    await o.ada.choose(view, "count", "2")
+    await o.slack.wait_for(lambda: "$0.72" in o.ada.view.words)
+    assert "/gpu create" in o.ada.view.words
+    assert ':2" my-train' in o.ada.view.words
+    assert o.ada.view.values["count"]["count"]["selected_option"]["value"] == "2"
+    assert await o.instances() == []
+
+
+async def test_an_estimate_that_is_overtaken_by_another_change_is_dropped(o: Office):
+    view = await o.form("/gpu create 4090")
+    o.slack.fail("views.update", ErrorCode("hash_conflict"))
+    await o.ada.choose(view, "count", "2")
+    await o.ada.choose(o.ada.view, "count", "4")
+    await o.slack.wait_for(lambda: "$1.44" in o.ada.view.words)
+
+
+async def test_gpus_are_found_as_one_types(o: Office):
+    view = await o.form()
+    found = await o.ada.search(view, "gpu", "4090")
+    assert [option["value"] for option in found] == ["RTX 4090 24GB"]
+    assert "$0.36" in found[0]["text"]["text"]
+    assert await o.ada.search(view, "gpu", "zzzz") == []
 
 
 async def test_mistakes_are_told_at_their_fields_and_nothing_is_made(either: Office):
@@ -94,12 +134,12 @@ async def test_what_is_wrong_as_a_whole_is_told_above_the_fields_which_stay_fill
 
 
 async def test_what_is_wrong_with_an_unknown_gpu_is_told_at_its_field(o: Office):
-    for cached in o.scene.catalog._products.values():
-        cached.value = None
-    view = await o.form()
-    await o.scene.catalog.warm()
-    reply = await o.ada.submit(view, {"gpu": "B300", "template": "107672"})
-    assert "Novita has no GPU called B300" in reply.errors["gpu"]
+    delivery = o.slack.payloads.view_submission(o.ada.fill(await o.form(), FILLED))
+    view = delivery.payload["view"]
+    typed = {"type": "plain_text_input", "value": "B300"}
+    values = {**view["state"]["values"], "gpu": {"gpu": typed}}
+    ack = await o.sends(delivery, view={**view, "state": {"values": values}})
+    assert "Novita has no GPU called B300" in ack.payload["errors"]["gpu"]
 
 
 async def test_a_guest_who_got_hold_of_a_form_gets_nothing(o: Office):
@@ -136,7 +176,7 @@ async def test_a_form_that_is_sent_twice_makes_one_instance(either: Office):
 
 
 async def test_a_form_that_takes_long_closes_and_its_answer_follows(o: Office, monkeypatch):
-    monkeypatch.setattr(listeners, "_ACK_CHANGE_WITHIN", seconds(0.05))
+    monkeypatch.setattr(forms, "ACK_CHANGE_WITHIN", seconds(0.05))
     monkeypatch.setattr(people, "_LOOK_UP_WITHIN", seconds(0.2))
     view = await o.form()
     o.scene.clock.advance(601)  # who Ada is has to be asked again

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from bot.errors import NovitaUnavailable
 from bot.sandbox.slack.delivery import Kind
 from bot.sandbox.slack.faults import CloseConnection, ErrorCode, Hang, HttpStatus, RateLimited
-from bot.slack import connection, listeners, people, replies
+from bot.slack import answering, connection, listeners, people, replies
 from bot.slack.assembly import SlackSide
 from storage.records import Wish
 
@@ -102,7 +102,7 @@ async def test_an_unexpected_error_of_a_command_is_told_in_its_ack(o: Office, mo
 
 
 async def test_an_answer_that_does_not_come_is_given_up(o: Office, monkeypatch):
-    monkeypatch.setattr(listeners, "_ANSWER_WITHIN", seconds(0.05))
+    monkeypatch.setattr(answering, "_ANSWER_WITHIN", seconds(0.05))
     await o.running()
     o.scene.novita.gates["get"] = asyncio.Event()
     with capture_logs() as logs:
@@ -131,7 +131,7 @@ async def test_a_query_that_takes_long_is_acknowledged_at_once_and_answered_late
 async def test_a_change_that_takes_long_is_acknowledged_in_time_and_its_answer_follows(
     o: Office, monkeypatch
 ):
-    monkeypatch.setattr(listeners, "_ACK_CHANGE_WITHIN", seconds(0.05))
+    monkeypatch.setattr(listeners, "ACK_CHANGE_WITHIN", seconds(0.05))
     i = await o.running()
     act, gate = o.scene.operations.act, asyncio.Event()
 

@@ -251,6 +251,6 @@ _READERS: dict[str, Callable[[list[str]], Deed]] = {
 _SPOKEN: dict[str, Callable[..., Deed]] = {"say": Say, "reply": Reply}
 _VERBS = frozenset(
     {"create", "launch", "list", "ls", "ps", "status", "show", "start", "stop", "restart", "ssh"}
-    | {"delete", "rm", "destroy", "down"}
+    | {"offers", "delete", "rm", "destroy", "down"}
 )
 """Of the bot."""

@@ -1,0 +1,131 @@
+"""People: how each wants to be told, and their Home tab, due like a card. Every method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Update, bindparam, select, text, update
+from sqlalchemy.engine import Connection
+
+from storage.columns import Word
+from storage.records import Notify
+from storage.store.homerows import bump_homes
+from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
+from storage.tables import people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedHome:
+    user_id: str
+    notify: Notify
+    wanted_version: int
+    attempts: int
+    """Failed tries in a row."""
+    token: str
+
+
+# One statement for both databases.
+_MEET = text(
+    """
+    INSERT INTO people (user_id, notify, has_home, wanted_version, shown_version, attempts)
+    VALUES (:user_id, :notify, FALSE, 0, 0, 0)
+    ON CONFLICT DO NOTHING
+    """
+).bindparams(bindparam("notify", type_=Word(Notify)))
+
+
+class People:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def notify(self, user_ids: Iterable[str]) -> Mapping[str, Notify]:
+        """Of each; who never chose has the usual."""
+        wanted = tuple(dict.fromkeys(user_ids))
+
+        def work(connection: Connection) -> Mapping[str, Notify]:
+            found = select(people.c.user_id, people.c.notify).where(people.c.user_id.in_(wanted))
+            chosen = {row.user_id: row.notify for row in connection.execute(found)}
+            return {user_id: chosen.get(user_id, Notify.THREAD) for user_id in wanted}
+
+        return await self._ledger.read(work) if wanted else {}
+
+    async def choose(self, user_id: str, notify: Notify) -> None:
+        """Idempotent. A Home tab that shows the choice is due."""
+
+        def work(transaction: Transaction) -> None:
+            transaction.connection.execute(_known(transaction, user_id).values(notify=notify))
+            bump_homes(transaction, [user_id])
+
+        await self._ledger.write(work, urgent=True)
+
+    async def open_home(self, user_id: str) -> None:
+        """The Home tab is due now, and from now on whenever an instance of this person changes."""
+
+        def work(transaction: Transaction) -> None:
+            opened = {"wanted_version": people.c.wanted_version + 1, "has_home": True}
+            due = _known(transaction, user_id).values(**opened, due_at=transaction.now)
+            transaction.connection.execute(due)
+
+        await self._ledger.write(work, urgent=True)
+
+    async def lease_homes(self, limit: int) -> tuple[LeasedHome, ...]:
+        """The longest due first."""
+        lease = self._ledger.lease
+
+        def work(transaction: Transaction) -> tuple[LeasedHome, ...]:
+            tokens = claim(transaction, _CLAIM, limit, lease)
+            columns = (people.c.user_id, people.c.notify, people.c.wanted_version, people.c.attempts)
+            rows = transaction.connection.execute(select(*columns).where(people.c.user_id.in_(tokens)))
+            return tuple(LeasedHome(**row._asdict(), token=tokens[row.user_id]) for row in rows)
+
+        return await self._ledger.write(work)
+
+    async def renew(self, tokens: Iterable[str]) -> int:
+        """How many of the leases were still the bearer's."""
+        lease = self._ledger.lease
+        return await self._ledger.write(lambda transaction: renew(transaction, people, tokens, lease))
+
+    async def settle(self, leased: LeasedHome) -> bool:
+        """It is shown as leased; due again where something changed since. False: lease lost."""
+
+        def work(transaction: Transaction) -> bool:
+            shown = {"shown_version": leased.wanted_version, "edited_at": transaction.now, "attempts": 0}
+            newer = update(people).where(*_held(leased)).values(**shown, **FREED, due_at=None)
+            if transaction.change(newer) == 0:
+                return False
+            again = transaction.now + transaction.card_gap
+            missed = (people.c.user_id == leased.user_id, people.c.wanted_version > leased.wanted_version)
+            transaction.connection.execute(update(people).where(*missed).values(due_at=again))
+            return True
+
+        return await self._ledger.write(work)
+
+    async def later(self, leased: LeasedHome, at: datetime) -> bool:
+        """It failed; again at that time. False: lease lost."""
+        values = {"attempts": people.c.attempts + 1, "due_at": at, **FREED}
+        statement = update(people).where(*_held(leased)).values(**values)
+        return await self._ledger.write(lambda transaction: transaction.change(statement) == 1)
+
+
+_CLAIM = claiming(
+    people,
+    select(people.c.user_id)
+    .where(is_due(people, NOW))
+    .order_by(people.c.due_at)
+    .limit(MOST)
+    .with_for_update(skip_locked=True),
+)
+
+
+def _held(leased: LeasedHome) -> tuple[Any, ...]:
+    return people.c.user_id == leased.user_id, people.c.lease_token == leased.token
+
+
+def _known(transaction: Transaction, user_id: str) -> Update:
+    """What changes this person's row, which is there from now on."""
+    usual = {"user_id": user_id, "notify": Notify.THREAD}
+    transaction.connection.execute(_MEET, usual)
+    return update(people).where(people.c.user_id == user_id)
