@@ -69,6 +69,9 @@ coverage: $(VENV)/.dev ## branch coverage of the quick tests
 	@$(PY) -m coverage report
 	@$(PY) -m coverage report --include="$(WHOLLY_COVERED)" --fail-under=100 --precision=2
 
+screenshots: $(VENV)/.dev ## the pictures in docs/, taken of the demo (needs Chromium)
+	@$(PY) tests/browser/screenshots.py
+
 format: $(VENV)/.dev ## rewrite as ruff wants it
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="the same with a simulated Slack and Novita: no account needed")
     demo.add_argument("--script", type=Path, metavar="FILE", help="run the lines of FILE and end")
     demo.add_argument("--port", type=int, default=0, help="port of the REST API (default: a free one)")
+    demo.add_argument("--page-port", type=int, default=0, help="port of the web page (default: a free one)")
     demo.add_argument("--speed", type=float, default=10.0, help="how much faster than life (default: 10)")
     commands.add_parser("check", help="try the settings, Novita, Slack and the database once")
     commands.add_parser("migrate", help="bring the database to this version (run does it as well)")
@@ -98,7 +99,7 @@ def _gave_up(error: Exception) -> int:
 def _demo(asked: argparse.Namespace) -> int:
     from bot.demo import demo  # noqa: PLC0415
 
-    return demo(script=asked.script, port=asked.port, speed=asked.speed)
+    return demo(script=asked.script, port=asked.port, page_port=asked.page_port, speed=asked.speed)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""`gpu-bot demo`: the service as it is, beside a simulated Slack and a simulated Novita, in a terminal.
+"""`gpu-bot demo`: the service as it is, with a simulated Slack and Novita, in a browser and in a terminal.
 
 ```
-a line ─► Stage ─► sandbox/slack ─► the service ─► sandbox/novita
-          Scene ◄─ sandbox/slack ◄──┘      └─────► webhook receiver ─► Scene
+a line  ─► Stage ─► sandbox/slack ─► the service ─► sandbox/novita   ─► Backstage ─► the page
+            Scene ◄─ sandbox/slack ◄──┘      └─────► webhook receiver ─► Backstage, Scene
+a click ─► the page ─► sandbox/slack ...
 ```
 """
 
@@ -16,36 +17,34 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 from bot.app import running, utc_now
-from bot.confinement import ConfinedWebhooks
+from bot.inside import Inside
+from bot.installed import INSTALLED, suggestions
 from bot.logs import configure
+from bot.pace import patience, sped_up
+from bot.sandbox.hook import Receiver
 from bot.sandbox.novita.cloud import Cloud
+from bot.sandbox.novita.fate import Fate
 from bot.sandbox.novita.server import NovitaServer
+from bot.sandbox.page.backstage import Backstage
+from bot.sandbox.page.server import PageServer
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.terminal.deeds import read_deed
-from bot.sandbox.terminal.fate import Fate
-from bot.sandbox.terminal.hook import Receiver
 from bot.sandbox.terminal.lines import Keyboard, Lines, PipedLines, ScriptLines
 from bot.sandbox.terminal.scene import Scene
 from bot.sandbox.terminal.screen import LogStream, Screen
 from bot.sandbox.terminal.stage import Stage
 from bot.sandbox.terminal.surroundings import forget, log_settings
-from bot.sandbox.terminal.waiting import Patience, Settling
-from bot.sandbox.terminal.words import MAIN_JOB, introduction
+from bot.sandbox.terminal.waiting import Settling
+from bot.sandbox.terminal.words import FIRST_LINE, MAIN_JOB, introduction
 from bot.settings import SettingsError, load, secrets_of
-from bot.timings import Timings
 from bot.web.server import ListenError
-from storage.errors import NoSuchInstance
-from storage.records import State
-from storage.store.finding import Find
-from storage.store.store import Store
 
 _BEGINNING = {"person": "U0ADA", "channel": "C0GPU"}
 _HABITS = {
@@ -62,24 +61,26 @@ _FAILED, _BAD_ARGUMENTS = 1, 2
 _READING = 10.0
 """Seconds before each line that the demo types itself, at the speed of life."""
 
-_SHORTEST = timedelta(milliseconds=50)
-_AS_USUAL = frozenset({"lease", "renew_every", "probe_timeout", "purge_every", "watchdog_every"})
-_STOP_WITHIN = timedelta(seconds=2)
-_UNDER_WAY = frozenset({State.CREATING, State.STARTING, State.STOPPING, State.DELETING})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arguments:
     script: tuple[str, ...] | None
     port: int
+    page_port: int
     speed: float
     log: Mapping[str, str]
 
 
-def demo(*, script: Path | None, port: int, speed: float) -> int:
+def demo(*, script: Path | None, port: int, page_port: int, speed: float) -> int:
     """Until the end of input, `quit` or a signal. The exit code: 0, 1 for a failure, 2 for bad arguments."""
     try:
-        arguments = _Arguments(script=_read(script), port=port, speed=_checked(speed), log=log_settings())
+        arguments = _Arguments(
+            script=_read(script),
+            port=port,
+            page_port=_checked_port(page_port),
+            speed=_checked(speed),
+            log=log_settings(),
+        )
         forget()
         return asyncio.run(_run(arguments))
     except (_BadArgument, SettingsError) as error:
@@ -107,6 +108,12 @@ def _checked(speed: float) -> float:
     if not 0.1 <= speed <= 1000:
         raise _BadArgument(f"--speed: read {speed:g}; allowed: 0.1 to 1000")
     return speed
+
+
+def _checked_port(page_port: int) -> int:
+    if not 0 <= page_port <= 65_535:
+        raise _BadArgument(f"--page-port: read {page_port}; allowed: 0 to 65535, 0 for a free one")
+    return page_port
 
 
 def _told(error: Exception, exit_code: int) -> int:
@@ -142,7 +149,9 @@ async def _play(arguments: _Arguments, screen: Screen) -> None:
     async with AsyncExitStack() as stack:
         theatre = await _opened(arguments, screen, stack)
         person = theatre.stage.who_and_where if _is_keyboard(arguments) else None
-        theatre.scene.lines(*introduction(rest=theatre.rest, speed=arguments.speed, person=person))
+        theatre.scene.lines(
+            *introduction(page=theatre.page, rest=theatre.rest, speed=arguments.speed, person=person)
+        )
         lines = await _lines(arguments, theatre, screen, stack)
         while (line := await lines.next()) is not None:
             deed = read_deed(line)
@@ -156,6 +165,7 @@ async def _play(arguments: _Arguments, screen: Screen) -> None:
 class _Theatre:
     """All that runs, once it does."""
 
+    page: str
     rest: str
     slack: SlackServer
     scene: Scene
@@ -164,12 +174,13 @@ class _Theatre:
 
 async def _opened(arguments: _Arguments, screen: Screen, stack: AsyncExitStack) -> _Theatre:
     """In this order onto the stack, which closes it in reverse: the service goes before its servers do."""
-    speed, timings, inside = arguments.speed, _timings(arguments.speed), _Inside()
-    slack = await stack.enter_async_context(SlackServer(Workspace(clock=utc_now)))
+    speed, timings, inside = arguments.speed, sped_up(arguments.speed), Inside()
+    slack = await stack.enter_async_context(SlackServer(Workspace(clock=utc_now, app=INSTALLED)))
     novita = await stack.enter_async_context(NovitaServer(Cloud(clock=utc_now, speed=speed)))
     scene = Scene(slack.workspace, screen, clock=utc_now)
     secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
-    receiver = await stack.enter_async_context(Receiver(secret, scene.arrived))
+    receiver = await stack.enter_async_context(Receiver(secret, clock=utc_now))
+    receiver.subscribe(scene.arrived)
     folder = stack.enter_context(TemporaryDirectory(prefix="gpu-bot-demo-"))
     targets = {"WEBHOOK_URL": receiver.url, "WEBHOOK_SECRET": secret, "PORT": str(arguments.port)}
     places = {"DATABASE_URL": f"sqlite:///{folder}/demo.db", **_accounts(slack, novita)}
@@ -180,10 +191,21 @@ async def _opened(arguments: _Arguments, screen: Screen, stack: AsyncExitStack) 
     await _until_warm(novita)
     stack.callback(slack.workspace.subscribe(scene.observe))
     fate = Fate(novita, region=settings.default_region, speed=speed, novita_id=inside.novita_id)
-    settling = Settling(inside, fate, clock=utc_now, patience=_patience(timings, speed))
+    settling = Settling(inside, fate, clock=utc_now, patience=patience(timings, speed))
+    backstage = await stack.enter_async_context(Backstage(novita, fate, receiver, names=inside.names))
+    page = await _page(slack, backstage, arguments.page_port, stack)
     by_hand = _is_keyboard(arguments)
     stage = Stage(slack, scene, fate, settled=settling.settled, typed_by_hand=by_hand, **_BEGINNING)
-    return _Theatre(rest=f"http://127.0.0.1:{port}", slack=slack, scene=scene, stage=stage)
+    rest = f"http://127.0.0.1:{port}"
+    return _Theatre(page=page.url, rest=rest, slack=slack, scene=scene, stage=stage)
+
+
+async def _page(slack: SlackServer, backstage: Backstage, port: int, stack: AsyncExitStack) -> PageServer:
+    page = PageServer(slack, backstage=backstage, suggestions=suggestions(), first_line=FIRST_LINE, port=port)
+    try:
+        return await stack.enter_async_context(page)
+    except OSError as error:
+        raise ListenError(f"--page-port: cannot listen at port {port}: {error.strerror or error}.") from error
 
 
 def _accounts(slack: SlackServer, novita: NovitaServer) -> dict[str, str]:
@@ -230,60 +252,3 @@ def _has_input() -> bool:
 
 def _log_stream(screen: Screen) -> TextIO:
     return cast("TextIO", LogStream(screen)) if sys.stderr.isatty() and screen.is_terminal else sys.stderr
-
-
-def _timings(speed: float) -> Timings:
-    """The service waits as much shorter as the cloud is faster."""
-    usual = Timings()
-    spans = {field.name: getattr(usual, field.name) for field in fields(usual)}
-    shorter = {
-        name: max(span / speed, _SHORTEST)
-        for name, span in spans.items()
-        if isinstance(span, timedelta) and name not in _AS_USUAL
-    }
-    faster: dict[str, Any] = {
-        **shorter,
-        # What nobody asked the bot for is seen only by a poll, and somebody waits before the terminal.
-        "slow_poll": shorter["fast_poll"] * 3,
-        "stop_within": _STOP_WITHIN,
-    }
-    return replace(usual, **faster)
-
-
-def _patience(timings: Timings, speed: float) -> Patience:
-    return Patience(
-        quiet_for=timings.tick * 3,
-        outage=timings.delayed_after * 2,
-        longest=max(timedelta(minutes=20) / speed, timedelta(seconds=10)),
-    )
-
-
-class _Inside:
-    """A look into the service that nobody outside has: what it has not done yet."""
-
-    _store: Store
-
-    def keep(self, name: str, part: Any) -> Any:
-        """Meant as `wrap`; changes nothing but how far webhooks reach."""
-        if name == "store":
-            self._store = part
-        return ConfinedWebhooks(part) if name == "webhook" else part
-
-    async def under_way(self) -> tuple[str, ...]:
-        instances, _ = await self._store.instances.list_instances(include_deleted=True)
-        waiting = [f"{i.name} is {i.state}" for i in instances if i.state in _UNDER_WAY or i.wish is not None]
-        cards = [await self._store.cards.get(i.id) for i in instances]
-        if any(card is not None and card.shown_version < card.wanted_version for card in cards):
-            waiting.append("a card has yet to be edited")
-        if (await self._store.deliveries.backlog()).pending:
-            waiting.append("a notice is on its way")
-        return tuple(waiting)
-
-    async def looked_at(self) -> datetime | None:
-        return (await self._store.polls.last()).listed_at
-
-    async def novita_id(self, name: str) -> str | None:
-        try:
-            return (await self._store.instances.get(Find(ref=name))).novita_id
-        except NoSuchInstance:
-            return None

@@ -76,7 +76,11 @@ def _limit(request: CreateRequest, best: Priced | None) -> Decimal | None:
 def _alternatives(
     asked: Create, request: CreateRequest, markets: Markets, best: Offer | None
 ) -> tuple[Priced, ...]:
-    """At first the cheapest way in this billing mode and in the other, then more of them, then other GPUs."""
+    """What is cheaper, the other billing mode, and another GPU of about that price.
+
+    The same for the same price elsewhere is no choice that anybody has to make; but where it cannot be had as
+    asked for, every other way to the same GPU comes first.
+    """
     name = match_gpu(request.gpu, _names(markets[request.billing_mode]))
     # Regions that are only preferred say nothing about what is cheap.
     wanted = replace(
@@ -85,8 +89,11 @@ def _alternatives(
     ways = [o for o in _ways(wanted, markets) if best is None or _place(o) != _place(best)]
     same = [offer for offer in ways if offer.billing_mode is request.billing_mode]
     other = [offer for offer in ways if offer.billing_mode is not request.billing_mode]
-    more = sorted([*same[1:], *other[1:]], key=_price)
-    candidates = chain(same[:1], other[:1], more, _other_gpus(wanted, markets, best))
+    better = [offer for offer in same if best is None or _price(offer) < _price(best)]
+    more = sorted([*better[1:], *other[1:]], key=_price)
+    others = _other_gpus(wanted, markets, best)
+    rest = chain(more, others) if best is None else chain(others, more)
+    candidates = chain(better[:1], other[:1], rest)
     exact = (priced for offer in candidates for priced in _exactly(asked, request, markets, offer))
     return tuple(sorted(islice(exact, MOST_ALTERNATIVES), key=lambda priced: _price(priced.offer)))
 

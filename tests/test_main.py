@@ -87,10 +87,10 @@ def test_the_demo_needs_no_setting_and_is_given_its_arguments(monkeypatch: pytes
     monkeypatch.setattr(bot.demo, "demo", demo)
     os.environ.clear()
     assert main(["demo"]) == 0
-    assert main(["demo", "--script", "s", "--port", "3000", "--speed", "50"]) == 0
+    assert main(["demo", "--script", "s", "--port", "3000", "--page-port", "3001", "--speed", "50"]) == 0
     assert given == [
-        {"script": None, "port": 0, "speed": 10.0},
-        {"script": Path("s"), "port": 3000, "speed": 50.0},
+        {"script": None, "port": 0, "page_port": 0, "speed": 10.0},
+        {"script": Path("s"), "port": 3000, "page_port": 3001, "speed": 50.0},
     ]
 
 

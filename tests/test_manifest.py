@@ -13,7 +13,9 @@ import pytest
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.installed import INSTALLED
 from bot.slack import listeners
+from tests.manifest import installed_app
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "tests/fixtures/slack-manifest.schema.2.0.0.json"
@@ -79,6 +81,10 @@ def test_the_shortcuts_are_those_that_it_listens_to(manifest: dict[str, Any]) ->
     offered = {each["callback_id"]: each["type"] for each in manifest["features"]["shortcuts"]}
     assert offered == {listeners.RENT: "global", listeners.RENT_HERE: "message", listeners.ABOUT: "message"}
     assert len(list(listened_to("shortcut"))) == len(offered)
+
+
+def test_the_demo_installs_the_same_app() -> None:
+    assert installed_app() == INSTALLED
 
 
 def test_one_command_whose_mentions_arrive_as_ids(manifest: dict[str, Any]) -> None:

@@ -95,10 +95,10 @@ def test_nothing_above_one_and_a_half_times_the_price_is_rented_or_above_ones_ow
     assert quoted(gpu_count=2).limit_usd_per_hour == Decimal("1.080")
 
 
-def test_alternatives_are_the_cheapest_of_each_billing_mode_then_more_of_them():
+def test_alternatives_are_what_is_cheaper_the_other_billing_mode_and_a_gpu_of_that_price():
     assert [shown(other) for other in quoted().alternatives] == [
         ("RTX 4090 24GB", "US-CA-06 (California)", "spot 0.20"),
-        ("RTX 4090 24GB", "AS-SGP-02", "spot 0.60"),
+        ("RTX 5090 32GB", "AS-SGP-02", "spot 0.45"),
         ("RTX 4090 24GB", "CN-HK-01 (Hong Kong)", "onDemand 0.69"),
     ]
 

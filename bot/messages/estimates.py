@@ -1,4 +1,4 @@
-"""What the form would cost as it is filled now, and the same as a command: below its fields."""
+"""What the form would cost as it is filled now, and the same as a command."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ _MOST_COMMAND = 2_000
 """Characters; a longer one is not shown, since half a command is none."""
 
 
-def estimated(quote: Quote | None, typed: Create) -> Iterator[Block]:
+def estimated(quote: Quote | None, typed: Create) -> Block:
     """`quote`: None where it cannot be told yet. `typed`: what the fields hold."""
-    yield section("\n".join(_sentences(quote, typed)), block_id="estimate")
+    return section("\n".join(_sentences(quote, typed)), block_id="estimate")
+
+
+def as_command(typed: Create) -> Iterator[Block]:
+    """The same as the fields, to copy next time."""
     line = render(replace(typed, yes=False))
     if len(escape(line)) <= _MOST_COMMAND:
         yield context(f"The same as a command: {code(line, _MOST_COMMAND)}", block_id="command")

@@ -175,7 +175,10 @@ def _notify(chosen: Notify) -> Iterator[Block]:
     said = "*When an instance of mine is usable, stops or fails*"
     yield divider()
     # The choice is part of the block's id: in a block of the same id Slack keeps what was clicked there last.
-    yield section(said, block_id=f"gpu:notify:{chosen.value}", accessory=choice)
+    yield section(said, block_id="notify")
+    row = actions([choice], block_id=f"gpu:notify:{chosen.value}")
+    if row is not None:
+        yield row
 
 
 def _option(value: Notify, label: str, description: str) -> Block:

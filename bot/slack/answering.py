@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -91,6 +92,8 @@ class Answering:
 
     async def _say(self, spoken: Spoken, outcome: Awaitable[Message | BotError | None]) -> None:
         done = await outcome
+        if isinstance(done, BotError):
+            spoken = replace(spoken, replaces=False)  # what was pressed can be pressed again
         if done is not None:
             await self._replies.tell(said_of(done), spoken)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from bot.asking import Asked, Origin
@@ -80,12 +81,14 @@ class Buying:
         if not self._is_good(ticket.key):
             return await self.quote(command, spoken, key=self._new_key(spoken))
         with _corrected(command):
-            return await self.create(command, replace(spoken, key=order_key(ticket.key)), ticket=ticket)
+            once = replace(spoken, key=order_key(ticket.key))
+            return await self.create(command, once, quoted=ticket.usd_per_hour)
 
-    async def create(self, command: Create, spoken: Spoken, *, ticket: Ticket | None = None) -> Message:
+    async def create(self, command: Create, spoken: Spoken, *, quoted: Decimal | None = None) -> Message:
+        """`quoted`: what it was said to cost per hour; fallbacks are held against it."""
         actor = await self._people.actor(spoken.user_id)
         origin = Origin(key=spoken.key, channel=spoken.destination, response_url=spoken.response_url)
-        asked = replace(_asked(command), quoted_usd_per_hour=None if ticket is None else ticket.usd_per_hour)
+        asked = replace(_asked(command), quoted_usd_per_hour=quoted)
         asked_at = self._clock()
         created = await self._operations.create(asked, actor, origin, unique_name=True)
         if created.created_at < asked_at:
@@ -126,7 +129,14 @@ class Buying:
 
     def form_choices(self) -> dict[str, Any]:
         """From memory: the form opens at once, also where Novita is down."""
+        usual = self._operations.defaults
         return {
+            "usual": Create(
+                gpu_count=usual.gpu_count,
+                template=usual.template,
+                billing_mode=usual.billing_mode,
+                disk_gb=usual.disk_gb,
+            ),
             "products": [p for mode in BillingMode for p in self._catalog.known_products(mode)],
             "templates": self._catalog.known_templates(),
             "clusters": self._catalog.known_clusters(),
@@ -141,6 +151,12 @@ class Buying:
             return quote(filled, self._request(filled), markets, key="estimate")
         except CatalogError:
             return None
+
+    async def send(self, filled: Create, spoken: Spoken) -> Message:
+        """The form, whose estimate was there to see."""
+        estimate = self.estimate(filled)
+        best = None if estimate is None else estimate.best
+        return await self.create(filled, spoken, quoted=None if best is None else best.offer.usd_per_hour)
 
     def _needs_template(self, command: Create) -> bool:
         return not (command.template or command.image or self._operations.defaults.template)

@@ -20,7 +20,8 @@ from bot.errors import (
 )
 from bot.grammar.commands import Create, render
 from bot.messages.choices import gpu_suggestions
-from bot.messages.form import create_form, loading_form, partial_form, read_form
+from bot.messages.filled import partial_form, read_form
+from bot.messages.form import create_form, loading_form
 from bot.sinks.slack_answers import Call, Refused, Unavailable, answer_of
 from bot.slack.answering import ACK_CHANGE_WITHIN, Answering, is_there
 from bot.slack.buying import Buying
@@ -102,7 +103,7 @@ class Forms:
         await ack(options=gpu_suggestions(body.get("value") or "", products))
 
     async def _order(self, ack: AsyncAck, filled: Create, spoken: Spoken, private: str) -> None:
-        outcome = self._answering.begin("create", self._buying.create(filled, spoken))
+        outcome = self._answering.begin("create", self._buying.send(filled, spoken))
         done = outcome.result() if await is_there(outcome, ACK_CHANGE_WITHIN) else None
         if isinstance(done, BotError):
             await ack(**self._refusal(done, filled, private))

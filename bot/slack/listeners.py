@@ -14,7 +14,7 @@ from slack_bolt.response import BoltResponse
 from bot.errors import BotError, UsageError
 from bot.grammar.commands import SLASH, Act, Command, Create, Ssh, verb_of
 from bot.messages import answers
-from bot.messages.form import FORM_ID
+from bot.messages.form import FOLLOWED, FORM_ID
 from bot.slack.answering import (
     ACK_CHANGE_WITHIN,
     ACK_QUERY_WITHIN,
@@ -60,7 +60,7 @@ class Listeners:
         """`app` raises its error for what nobody listens to."""
         app.command(SLASH)(self.command)
         app.action(re.compile(r"^gpu:"))(self._presses.press)
-        app.action({"block_id": re.compile(r"^[a-z]+$")})(self._forms.keep_up)
+        app.action(re.compile(rf"^({'|'.join(FOLLOWED)})$"))(self._forms.keep_up)
         app.options("gpu")(self._forms.suggest)
         app.view(FORM_ID)(self._forms.submit)
         app.shortcut(RENT)(self._events.shortcut)

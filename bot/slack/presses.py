@@ -110,8 +110,9 @@ class Presses:
 
 
 _SHOWN = frozenset({"connect", "status", "offers", "list_all"})
+"""Their answer is something to read, for which the Home tab has no place."""
 _REPLACING = frozenset({"requote", "cancel", "change", "offers_page", "page"})
-"""Their answer takes the place of the message that they are on. Of those above it needs a place."""
+"""Their answer takes the place of the message that they are on."""
 
 
 async def _unknown(_value: str, _spoken: Spoken) -> Message:

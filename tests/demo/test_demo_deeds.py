@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.grammar.usage import VERBS
+from bot.sandbox.novita.deeds import OfCloud, OfInstance, OfNextCreate, OfStock
 from bot.sandbox.terminal import deeds
 from bot.sandbox.terminal.deeds import Unknown, read_deed
 from bot.sandbox.terminal.words import HELP, MAIN_JOB
@@ -33,12 +34,28 @@ from bot.sandbox.terminal.words import HELP, MAIN_JOB
         ("as @Ben", deeds.Become(name="ben")),
         ("in #Random", deeds.Go(channel="random")),
         ("in dm", deeds.Go(channel="dm")),
-        ("cloud reclaim my-train", deeds.OfInstance(act="reclaim", name="my-train")),
-        ("CLOUD Stop my-train", deeds.OfInstance(act="stop", name="my-train")),
-        ("cloud down", deeds.OfCloud(act="down")),
-        ("cloud up", deeds.OfCloud(act="up")),
-        ("cloud full", deeds.OfCloud(act="full")),
-        ("cloud free", deeds.OfCloud(act="free")),
+        ("cloud reclaim my-train", OfInstance(act="reclaim", name="my-train")),
+        ("cloud notice my-train", OfInstance(act="reclaim", name="my-train")),
+        ("cloud take my-train", OfInstance(act="take", name="my-train")),
+        ("cloud finish my-train", OfInstance(act="finish", name="my-train")),
+        ("cloud hold my-train", OfInstance(act="hold", name="my-train")),
+        ("cloud release my-train", OfInstance(act="release", name="my-train")),
+        ("CLOUD Stop My-Train", OfInstance(act="stop", name="My-Train")),
+        ("cloud delete my-train", OfInstance(act="delete", name="my-train")),
+        ("cloud down", OfCloud(act="down")),
+        ("cloud up", OfCloud(act="up")),
+        ("cloud errors on", OfCloud(act="errors on")),
+        ("cloud errors off", OfCloud(act="errors off")),
+        ("cloud balance empty", OfCloud(act="balance empty")),
+        ("cloud balance filled", OfCloud(act="balance filled")),
+        ("cloud full", OfStock(act="full")),
+        ("cloud free", OfStock(act="free")),
+        ("cloud full US-CA-06", OfStock(act="full", what="US-CA-06")),
+        ('cloud free "RTX 4090"', OfStock(act="free", what="RTX 4090")),
+        ("cloud fail-next", OfNextCreate(meets="capacity")),
+        ("cloud fail-next Balance", OfNextCreate(meets="balance")),
+        ("cloud fail-next unclear", OfNextCreate(meets="unclear")),
+        ("cloud fail-next nothing", OfNextCreate(meets="nothing")),
         ("wait", deeds.Wait()),
         ("help", deeds.Help()),
         ("?", deeds.Help()),
@@ -75,6 +92,8 @@ def test_a_line_is_read(line: str, deed: deeds.Deed | None) -> None:
         ("cloud", "cloud reclaim NAME"),
         ("cloud reclaim", "cloud reclaim NAME"),
         ("cloud down now", "cloud reclaim NAME"),
+        ("cloud errors", "cloud errors on | off"),
+        ("cloud fail-next often", "cloud fail-next capacity"),
         ("wait a minute", "no further words"),
         ('fill name="a', "quotation mark"),
     ],

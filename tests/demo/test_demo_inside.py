@@ -51,7 +51,7 @@ def typing(text: str) -> Iterator[TextIO]:
 def played(text: str, monkeypatch: pytest.MonkeyPatch, *, script: Path | None = None, port: int = 0) -> int:
     with typing(text) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        return demo(script=script, port=port, speed=500)
+        return demo(script=script, port=port, page_port=0, speed=500)
 
 
 def test_lines_are_played_until_quit(
@@ -86,7 +86,7 @@ def test_where_nobody_types_it_plays_by_itself(
         if stdin == "closed":
             stream.close()
         monkeypatch.setattr(sys, "stdin", None if stdin == "absent" else stream)
-        assert demo(script=None, port=0, speed=500) == 0
+        assert demo(script=None, port=0, page_port=0, speed=500) == 0
     in_order(capfd.readouterr().out, "Nobody is here to type", "— Nothing much.", "/gpu help", "For example")
 
 
@@ -114,7 +114,7 @@ def test_a_script_goes_before_what_is_typed(
 def test_bad_arguments_are_one_line_and_2(
     speed: float, port: int, told: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert demo(script=None, port=port, speed=speed) == 2
+    assert demo(script=None, port=port, page_port=0, speed=speed) == 2
     assert capfd.readouterr() == ("", told)
 
 
@@ -127,13 +127,13 @@ def test_a_script_that_cannot_be_read_is_said(
     script = tmp_path / "script"
     if content is not None:
         script.write_bytes(content)
-    assert demo(script=script, port=0, speed=10) == 2
+    assert demo(script=script, port=0, page_port=0, speed=10) == 2
     assert capfd.readouterr() == ("", f"--script: cannot read {script}: {told}\n")
 
 
 def test_a_bad_log_setting_is_said(capfd: pytest.CaptureFixture[str]) -> None:
     os.environ["LOG_LEVEL"] = "loud"
-    assert demo(script=None, port=0, speed=10) == 2
+    assert demo(script=None, port=0, page_port=0, speed=10) == 2
     assert capfd.readouterr().err.startswith('LOG_LEVEL: read "loud"')
 
 
@@ -181,7 +181,7 @@ def test_at_a_terminal_a_person_types(monkeypatch: pytest.MonkeyPatch) -> None:
     with os.fdopen(terminal, "r", closefd=False) as stdin, os.fdopen(terminal, "w") as stdout:
         for name, stream in (("stdin", stdin), ("stdout", stdout), ("stderr", stdout)):
             monkeypatch.setattr(sys, name, stream)
-        assert demo(script=None, port=0, speed=500) == 0
+        assert demo(script=None, port=0, page_port=0, speed=500) == 0
     watching.join(10)
     os.close(hands)
     in_order(shown.getvalue().decode(), "You are ada in #gpu.", "/gpu list", "Nothing is under way.")

@@ -13,8 +13,8 @@ from rich.text import Text
 
 import bot.messages
 from bot.messages.mrkdwn import clean, code, date, mention, plain
+from bot.sandbox.slack.emoji import character, with_emoji
 from bot.sandbox.slack.workspace import Workspace
-from bot.sandbox.terminal.emoji import character, with_emoji
 from bot.sandbox.terminal.mrkdwn import Reader, visible
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -17,11 +17,11 @@ import httpx
 import pytest
 from demo_service import QUICK, SECONDS, command, environment, in_order, play
 
-CREATE = "/gpu create 4090 my-train --template pytorch-jupyter"
-ANSWERED = (CREATE, "only ada sees this", "Creating my-train: 4090")
+QUOTED = ("/gpu create 4090 my-train", "Nothing is rented yet.", "[ Launch ]", "presses Launch")
+ANSWERED = (*QUOTED, "only ada sees this", "Creating my-train: 4090")
 """The answer and the card come by different ways, now this one first, now that."""
 MAIN_JOB = (
-    CREATE,
+    *QUOTED,
     "│ ⏳ Creating  my-train",
     "[ Status ]  [ Delete ]",
     "🔄 Starting  my-train",
@@ -65,13 +65,15 @@ def test_with_nobody_there_it_plays_the_main_job_and_ends(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_script_is_played_to_its_end(tmp_path: Path) -> None:
     script = tmp_path / "script"
-    script.write_text("# A form\n/gpu create 4090\nfill template=pytorch name=a\nwait\nwhat?\nas gus\n/gpu\n")
+    script.write_text(
+        "# A form\n/gpu create\nfill gpu=4090 template=pytorch name=a\nwait\nwhat?\nas gus\n/gpu\n"
+    )
     run = play("/gpu help\n", "--script", str(script), folder=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
     in_order(
         run.stdout,
         "— A form",
-        "/gpu create 4090",
+        "/gpu create",
         "╭─ Rent a GPU",
         "sends the form",
         "template: pytorch",

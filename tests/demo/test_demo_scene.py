@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +11,9 @@ from demo_world import GPU, Terminal, World, content
 from bot.errors import ProductNotFound, UsageError
 from bot.messages import answers, card, notices
 from bot.messages.form import create_form, loading_form
+from bot.sandbox.hook import Arrival
 from bot.sandbox.slack.changes import EphemeralDeleted, HomePublished, InteractionFailed, MessagePosted
 from bot.sandbox.slack.views import View
-from bot.sandbox.terminal.hook import Arrival
 from storage.cloud import Details, Observation, Phase, Secrets
 from storage.records import Event, EventKind, Instance, NewEvent, Wish
 
@@ -243,7 +243,17 @@ def test_a_press_shows_what_slack_asks_first(world: World) -> None:
 
 
 ARRIVAL = Arrival(
-    event="instance.ready", status="running", sequence=2, verified=True, body='{"a":"' + "x" * 200 + '"}'
+    at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+    webhook_id="e1",
+    tries=1,
+    event="instance.ready",
+    name="a",
+    status="running",
+    sequence=2,
+    problem="",
+    answered=200,
+    headers=(),
+    body='{"a":"' + "x" * 200 + '"}',
 )
 
 
@@ -266,8 +276,18 @@ def test_in_a_terminal_the_body_of_a_webhook_is_cut_to_a_line(monkeypatch: pytes
 
 
 def test_a_webhook_with_a_wrong_signature_stands_out(world: World) -> None:
-    world.scene.arrived(replace(ARRIVAL, verified=False))
-    assert "SIGNATURE WRONG" in world.told()[0]
+    world.scene.arrived(replace(ARRIVAL, problem="No matching signature found", answered=401))
+    assert world.told()[0].endswith("SIGNATURE WRONG")
+
+
+def test_what_a_broken_receiver_answers_is_told(world: World) -> None:
+    world.scene.arrived(replace(ARRIVAL, answered=500))
+    assert world.told()[0].endswith("signature verified · answered 500")
+
+
+def test_the_body_of_a_webhook_is_one_line(world: World) -> None:
+    world.scene.arrived(replace(ARRIVAL, body='{\n "a":\t1}'))
+    assert world.told()[1] == '  { "a": 1}'
 
 
 def test_the_demo_speaks_in_its_own_voice(world: World) -> None:

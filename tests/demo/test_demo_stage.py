@@ -13,11 +13,12 @@ import pytest
 from clocks import Clock
 from demo_world import GPU, content, nothing
 
+from bot.sandbox.novita.deeds import Deed, OfCloud, OfInstance
 from bot.sandbox.slack.delivery import Ack, Delivery
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.terminal import stage as stage_module
-from bot.sandbox.terminal.deeds import OfCloud, OfInstance, read_deed
+from bot.sandbox.terminal.deeds import read_deed
 from bot.sandbox.terminal.scene import Scene
 from bot.sandbox.terminal.screen import Screen
 from bot.sandbox.terminal.stage import Stage
@@ -39,9 +40,9 @@ class Slack(SlackServer):
 
 class FakeFate:
     def __init__(self) -> None:
-        self.played: list[OfInstance | OfCloud] = []
+        self.played: list[Deed] = []
 
-    async def play(self, deed: OfInstance | OfCloud) -> str:
+    async def play(self, deed: Deed) -> str:
         if deed == OfInstance(act="stop", name="nobody"):
             raise LookupError("Novita has no GPU for nobody.")
         self.played.append(deed)

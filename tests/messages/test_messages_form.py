@@ -14,7 +14,8 @@ from samples import OFFER, REQUEST
 
 from bot.grammar.commands import Create
 from bot.messages import choices
-from bot.messages.form import FORM_ID, create_form, loading_form, partial_form, read_form
+from bot.messages.filled import partial_form, read_form
+from bot.messages.form import FOLLOWED, FORM_ID, create_form, loading_form
 from bot.quotes import Priced, Quote
 from bot.sandbox.slack.blocklint import lint_view
 from bot.slack.arguments import parse
@@ -209,20 +210,21 @@ def estimate(**changes):
     return Quote(**{**values, **changes})
 
 
-def test_the_price_of_what_is_filled_in_stands_below_the_fields_with_the_command():
+def test_the_price_of_what_is_filled_in_stands_near_the_top_and_the_command_at_the_end():
     filled = Create(gpu="RTX 4090 24GB", billing_mode=SPOT, yes=True)
-    view = form(filled=Create(gpu="h100"), estimate=estimate(), typed=filled)
+    view = form(filled=filled, estimate=estimate())
     price, command = below(view)
     assert price.splitlines() == [
         "About *$0.36/h*, $8.64 a day: RTX 4090 24GB ×1 in CN-HK-01 (Hong Kong), spot, plenty.",
         "Not above $0.54/h, whatever happens.",
     ]
     assert command == 'The same as a command: `/gpu create "RTX 4090 24GB" --spot`'
-    assert [block["type"] for block in view["blocks"][-2:]] == ["section", "context"]
+    assert [block["block_id"] for block in view["blocks"]][:3] == ["gpu", "count", "estimate"]
+    assert view["blocks"][-1]["block_id"] == "command"
     assert lint_view(view) == []
 
 
-def test_what_cannot_be_had_says_so_below_the_fields_with_the_next_best():
+def test_what_cannot_be_had_says_so_with_the_next_best():
     other = Priced(offer=replace(OFFER, product_name="RTX 3090 24GB"), command=Create())
     missing = estimate(best=None, missing="No L40S is to be had.", alternatives=(other,))
     assert below(form(estimate=missing))[0] == (
@@ -370,3 +372,20 @@ def test_whatever_is_known_and_typed_slack_takes_the_form(
     read = read_form(state_of(view))
     inputs = {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
     assert isinstance(read, Create) or set(read) <= inputs
+
+
+def test_an_empty_field_shows_what_it_means():
+    usual = Create(gpu_count=1, template="pytorch", billing_mode=SPOT, disk_gb=60)
+    elements = {b["block_id"]: b["element"] for b in form(usual=usual)["blocks"] if b["type"] == "input"}
+    shown = {name: elements[name]["placeholder"]["text"] for name in ("count", "template", "billing", "disk")}
+    assert shown == {
+        "count": "1 (unless you choose)",
+        "template": "pytorch (unless you choose)",
+        "billing": "Spot: cheaper, but Novita may take it back (unless you choose)",
+        "disk": "60 (unless you choose)",
+    }
+
+
+def test_the_fields_that_tell_us_are_those_that_we_listen_to():
+    told = {b["block_id"] for b in form()["blocks"] if b.get("dispatch_action")}
+    assert told == set(FOLLOWED)

@@ -103,7 +103,7 @@ def test_the_team_is_counted_without_names():
 
 @pytest.mark.parametrize("wish", Notify)
 def test_the_choice_how_to_be_told_shows_what_is_chosen(wish):
-    choice = blocks_of(notify=wish)[f"gpu:notify:{wish.value}"]["accessory"]
+    (choice,) = blocks_of(notify=wish)[f"gpu:notify:{wish.value}"]["elements"]
     assert choice["action_id"] == "gpu:notify"
     assert choice["initial_option"]["value"] == wish.value
     assert [option["value"] for option in choice["options"]] == [each.value for each in Notify]

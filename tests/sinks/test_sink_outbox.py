@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -29,6 +30,7 @@ from bot.sinks.slack_pace import SlackPace
 from bot.sinks.webhook import WebhookSink
 from storage.database import migrate, open_database
 from storage.records import DeliveryState, EventKind, NewCard, NewEvent, State, Target, TargetKind
+from storage.store.finding import Find
 from storage.store.store import make_store
 
 SECRET = "a secret of this test"
@@ -64,6 +66,20 @@ class Outbox:
             due_at=None,
         )
 
+    async def another(self, number: int, state: State) -> None:
+        """One of many, with its card and nothing to tell."""
+        instance = creating(id=f"abcdef{number:010}", name=f"my-train-{number}", state=state, channel="C0GPU")
+        event = NewEvent(kind=EventKind.REQUESTED, at=self.clock.now)
+        card = NewCard(channel="C0GPU")
+        await self.store.instances.add(instance, key=None, event=event, card=card, unique_name=False)
+
+    async def becomes(self, number: int, state: State) -> None:
+        await self.store.instances.wish(
+            Find(ref=f"abcdef{number:010}"),
+            key=None,
+            decide=lambda before: (replace(before, state=state), None),
+        )
+
     def told(self) -> list[int]:
         """The sequence numbers of what came to the webhook since it was last asked."""
         came = [json.loads(each.body)["sequence"] for each in self.hook.received]
@@ -72,7 +88,7 @@ class Outbox:
 
     async def run(self) -> None:
         await self.deliveries.deliver_once()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.deliveries.idle()
 
     async def states(self) -> set[DeliveryState]:
@@ -271,3 +287,24 @@ async def test_a_receiver_that_wants_no_more_is_told_no_more(outbox):
     rows, _ = await outbox.store.deliveries.list_deliveries()
     hooks = [row.state for row in rows if row.target.kind is TargetKind.WEBHOOK]
     assert hooks == [DeliveryState.DEAD] * 2
+
+
+@pytest.mark.slow
+async def test_of_two_hundred_edits_those_of_final_states_come_first_and_slack_refuses_none(outbox):
+    """At Slack's proportions, sixty times as fast: a second here is a minute there."""
+    for number in range(200):
+        await outbox.another(number, State.STARTING)
+    await outbox.run()
+    for number in range(200):
+        await outbox.becomes(number, State.RUNNING if number >= 180 else State.STOPPING)
+    outbox.clock.advance(10)
+    outbox.sinks.slack._pace = SlackPace(outbox.clock, edits_per_minute=60 * 40)
+    began = asyncio.get_running_loop().time()
+    await outbox.run()
+    took = asyncio.get_running_loop().time() - began
+    edited = [call.arguments["metadata"] for call in outbox.slack.journal.calls("chat.update")]
+    first = [metadata["event_payload"]["instance_id"] for metadata in edited[:20]]
+    assert {int(instance_id[6:]) for instance_id in first} == set(range(180, 200))
+    assert len(edited) == 200
+    assert took >= 200 / 50, "more than 50 a minute"
+    assert not [call for call in outbox.slack.journal.calls("chat.update") if call.error]

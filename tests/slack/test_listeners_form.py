@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 
 from samples import seconds
 from slack_office import CREATE, GPU, SOLD, Office
@@ -28,6 +29,11 @@ async def test_the_form_becomes_an_instance(either: Office):
     assert (i.requester, i.channel) == ("U0ADA", GPU)
     assert (i.request.gpu_count, i.request.disk_gb, i.request.template) == (2, 80, "107672")
     assert i.request.billing_mode is BillingMode.ON_DEMAND
+
+
+async def test_what_the_form_said_it_costs_is_what_dearer_offers_are_held_against(o: Office):
+    await o.told(o.ada.submit(await o.form(), {**FILLED, "count": "2"}))
+    assert (await o.instance()).first_usd_per_hour == Decimal("0.72")
 
 
 async def test_what_was_typed_is_in_the_form(o: Office):

@@ -124,6 +124,15 @@ async def test_change_opens_the_form_with_what_was_typed_and_buys_the_same_quote
     assert len(await o.instances()) == 1
 
 
+async def test_a_launch_that_is_refused_leaves_the_quote_where_it_can_be_launched_again(o: Office):
+    quote = await quoted(o, "/gpu create 4090 my-train")
+    await o.types("/gpu create 4090 my-train --yes")
+    await o.ada.press(quote, "Launch")
+    await o.slack.wait_for(lambda: "is in use" in o.whispers()[-1].words)
+    assert "Launch" in next(m for m in o.whispers() if m.ts == quote.ts).buttons
+    assert len(await o.instances()) == 1
+
+
 async def test_cancel_rents_nothing(o: Office):
     await o.ada.press(await quoted(o), "Cancel")
     await o.slack.wait_for(lambda: "Nothing was rented" in o.whispers()[-1].words)

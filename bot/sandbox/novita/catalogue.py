@@ -19,6 +19,10 @@ class Cluster:
     network_storage: bool = True
     instance_network: bool = True
 
+    @property
+    def code(self) -> str:
+        return self.name.partition(" ")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:

@@ -124,6 +124,12 @@ class Instance:
         return "running" if self.reclaim_at is None else "notified"
 
     @property
+    def unit_price(self) -> int:
+        """Per GPU and hour, in 1/100 000 USD."""
+        spot = self.product.spot_price if self.order.mode == "spot" else None
+        return self.product.price if spot is None else spot
+
+    @property
     def ends_at(self) -> datetime | None:
         """None: pay as you go."""
         return self.created_at + self.order.month * _MONTH if self.order.month else None

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 KEPT_HEADERS = frozenset(
@@ -43,14 +45,29 @@ class Journal:
     def __init__(self) -> None:
         self._calls: list[Call] = []
         self._changed = asyncio.Event()
+        self._observers: list[Callable[[Call], None]] = []
+        self.totals: Counter[str] = Counter()
+        """Calls by endpoint."""
+
+    def subscribe(self, observer: Callable[[Call], None]) -> Callable[[], None]:
+        """It is called when a call is over. Returns what ends the subscription."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
 
     def add(self, call: Call) -> None:
         self._calls.append(call)
+        self.totals[call.endpoint] += 1
         self._tell()
 
     def close(self, call: Call, status: int | None) -> None:
         call.status, call.is_over = status, True
         self._tell()
+        for observer in tuple(self._observers):
+            observer(call)
+
+    def since(self, at: datetime) -> list[Call]:
+        """Newest first."""
+        return list(takewhile(lambda call: call.at >= at, reversed(self._calls)))
 
     def calls(self, endpoint: str | None = None) -> list[Call]:
         """None: all, probes of endpoints included."""
@@ -61,6 +78,7 @@ class Journal:
 
     def clear(self) -> None:
         self._calls.clear()
+        self.totals.clear()
 
     async def wait_for(
         self,

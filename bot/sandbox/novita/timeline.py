@@ -53,6 +53,15 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stage with its place in time."""
+
+    status: str
+    begins_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
     """One way of an instance from an order (create, start, stop ...) to the status in which it rests.
 
@@ -83,6 +92,23 @@ class Leg:
             if now < stage_ends:
                 return stage.status
         return self.stages[-1].status
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The last one ends when the leg comes to rest."""
+        begins_at, spans = self.begun_at, []
+        for stage in self.stages:
+            ends_at = self.rests_at if stage is self.stages[-1] else begins_at + stage.lasts
+            spans.append(Span(status=stage.status, begins_at=begins_at, ends_at=ends_at))
+            begins_at = ends_at
+        return tuple(spans)
+
+    @property
+    def usable_at(self) -> datetime | None:
+        """When what is inside answers; None: never, as things are."""
+        if self.rests_in != "running" or self.rests_at == FOREVER:
+            return None
+        return self.rests_at + self.usable_after
 
     def rested_at(self, now: datetime, status: str) -> datetime | None:
         """When the leg came to rest in this status; None while it has not."""

@@ -123,7 +123,7 @@ class InstanceViews:
             "jobs": [],
             "freeStorageSize": 60,
             "keepDataDay": 7,
-            "instancePrice": str(_unit_price(instance)),
+            "instancePrice": str(instance.unit_price),
         }
 
     def _port_mappings(self, instance: Instance, *, connected: bool) -> list[Json]:
@@ -187,11 +187,6 @@ def _machine(instance: Instance) -> Json:
         "rootfsSize": instance.order.rootfs_gb,
         "kind": instance.order.kind,
     }
-
-
-def _unit_price(instance: Instance) -> int:
-    spot = instance.product.spot_price if instance.order.mode == "spot" else None
-    return instance.product.price if spot is None else spot
 
 
 def _nothing_open(*names: str) -> Json:

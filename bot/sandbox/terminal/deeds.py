@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+
+from bot.sandbox.novita import deeds as novita
+from bot.sandbox.novita.deeds import OfCloud, OfInstance, OfNextCreate, OfStock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +79,6 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfInstance:
-    """What Novita, or somebody at its console, does to one instance."""
-
-    act: Literal["reclaim", "stop"]
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfCloud:
-    act: Literal["down", "up", "full", "free"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     pass
 
@@ -128,8 +117,7 @@ Deed = (
     | UseShortcut
     | Become
     | Go
-    | OfInstance
-    | OfCloud
+    | novita.Deed
     | Wait
     | Help
     | Quit
@@ -138,7 +126,11 @@ Deed = (
 )
 
 _NO_SUCH_LINE = "That is no line of the demo. Commands of the bot begin with /gpu; `help` lists the others."
-_NO_CLOUD = "Say what Novita does: cloud reclaim NAME, cloud stop NAME, cloud down | up | full | free."
+_NO_CLOUD = (
+    "Say what Novita does: cloud reclaim NAME, cloud take | finish | hold | release | stop | delete NAME, "
+    "cloud down | up, cloud errors on | off, cloud balance empty | filled, cloud full | free [REGION | GPU], "
+    "cloud fail-next capacity | balance | unclear | nothing."
+)
 
 
 def read_deed(line: str) -> Deed | None:
@@ -216,13 +208,15 @@ def _go(words: list[str]) -> Deed:
 
 
 def _cloud(words: list[str]) -> Deed:
-    match [words[0].lower(), *words[1:]] if words else []:
-        case ["reclaim" | "stop" as act, name]:
-            return OfInstance(act=act, name=name)
-        case ["down" | "up" | "full" | "free" as act]:
-            return OfCloud(act=act)
-        case _:
-            return Unknown(hint=_NO_CLOUD)
+    match [word.lower() for word in words]:
+        case ["notice", _]:
+            return OfInstance(act="reclaim", name=words[1])
+        case ["reclaim" | "take" | "finish" | "hold" | "release" | "stop" | "delete" as act, _]:
+            return OfInstance(act=act, name=words[1])
+        case ["full" | "free" as act, *what] if len(what) <= 1:
+            return OfStock(act=act, what=words[1] if what else None)
+        case others:
+            return _OF_CLOUD.get(" ".join(others), Unknown(hint=_NO_CLOUD))
 
 
 def _alone(deed: Deed) -> Callable[[list[str]], Deed]:
@@ -232,6 +226,19 @@ def _alone(deed: Deed) -> Callable[[list[str]], Deed]:
     return read
 
 
+_OF_CLOUD: dict[str, Deed] = {
+    "down": OfCloud(act="down"),
+    "up": OfCloud(act="up"),
+    "errors on": OfCloud(act="errors on"),
+    "errors off": OfCloud(act="errors off"),
+    "balance empty": OfCloud(act="balance empty"),
+    "balance filled": OfCloud(act="balance filled"),
+    "fail-next": OfNextCreate(meets="capacity"),
+    "fail-next capacity": OfNextCreate(meets="capacity"),
+    "fail-next balance": OfNextCreate(meets="balance"),
+    "fail-next unclear": OfNextCreate(meets="unclear"),
+    "fail-next nothing": OfNextCreate(meets="nothing"),
+}
 _READERS: dict[str, Callable[[list[str]], Deed]] = {
     "press": _press,
     "fill": _fill,

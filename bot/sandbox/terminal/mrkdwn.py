@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, tzinfo
+from typing import assert_never
 
 from rich.style import Style
 from rich.text import Text
 
-from bot.sandbox.slack.workspace import Workspace
-from bot.sandbox.terminal.emoji import character, with_emoji
-
-_MARKS = re.compile(
-    r"```(?P<block>.+?)```"
-    r"|`(?P<code>[^`\n]+)`"
-    r"|<(?P<entity>[^<>\n]+)>"
-    r"|:(?P<emoji>[a-z0-9_+'-]+):"
-    r"|(?<![\w*])\*(?P<bold>\S(?:[^*\n]*\S)?)\*(?![\w*])"
-    r"|(?<![\w_])_(?P<italic>\S(?:[^_\n]*\S)?)_(?![\w_])"
-    r"|(?<![\w~])~(?P<strike>\S(?:[^~\n]*\S)?)~(?![\w~])",
-    re.DOTALL,
+from bot.sandbox.slack.dates import told
+from bot.sandbox.slack.emoji import character, with_emoji
+from bot.sandbox.slack.mrkdwn import (
+    Broadcast,
+    ChannelMention,
+    Code,
+    Emoji,
+    Link,
+    Marked,
+    Moment,
+    Piece,
+    UserMention,
+    Words,
+    pieces,
 )
+from bot.sandbox.slack.workspace import Workspace
+
 _INSIDE = {"bold": Style(bold=True), "italic": Style(italic=True), "strike": Style(strike=True)}
 _CODE = Style(color="yellow")
 _MENTION = Style(color="cyan", bold=True)
 _LINK = Style(color="blue", underline=True)
 
-_ESCAPES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 _UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_TOKEN = re.compile(r"\{(\w+)\}")
-_RELATIVE = {-1: "yesterday", 0: "today", 1: "tomorrow"}
-_FORMATS = {
-    "date_num": "%Y-%m-%d",
-    "date": "%B %-d, %Y",
-    "date_short": "%b %-d, %Y",
-    "date_long": "%A, %B %-d, %Y",
-    "time": "%H:%M",
-    "time_secs": "%H:%M:%S",
-}
 
 
 def visible(text: str) -> str:
@@ -57,7 +51,7 @@ class Reader:
 
     def text(self, mrkdwn: str) -> Text:
         read = Text()
-        for words, style in self._spans(visible(mrkdwn), Style()):
+        for words, style in self._spans(pieces(visible(mrkdwn)), Style()):
             read.append(words, style)
         return read
 
@@ -82,59 +76,33 @@ class Reader:
     def time(self, at: datetime) -> str:
         return at.astimezone(self._zone).strftime("%H:%M:%S")
 
-    def _spans(self, text: str, style: Style) -> Iterator[tuple[str, Style]]:
-        end = 0
-        for mark in _MARKS.finditer(text):
-            yield _unescaped(text[end : mark.start()]), style
-            yield from self._marked(mark, style)
-            end = mark.end()
-        yield _unescaped(text[end:]), style
-
-    def _marked(self, mark: re.Match[str], style: Style) -> Iterator[tuple[str, Style]]:
-        kind = str(mark.lastgroup)
-        inside = mark[kind]
-        match kind:
-            case "block" | "code":
-                yield _unescaped(inside.strip("\n")), style + _CODE
-            case "entity":
-                words, own = self._entity(inside)
+    def _spans(self, parts: Iterable[Piece], style: Style) -> Iterator[tuple[str, Style]]:
+        for piece in parts:
+            if isinstance(piece, Marked):
+                yield from self._spans(piece.inside, style + _INSIDE[piece.mark])
+            else:
+                words, own = self._span(piece)
                 yield words, style + own
-            case "emoji":
-                yield character(inside), style
+
+    def _span(  # noqa: PLR0911 - one a kind
+        self, piece: Words | Code | Emoji | UserMention | ChannelMention | Broadcast | Link | Moment
+    ) -> tuple[str, Style]:
+        match piece:
+            case Words(text=text):
+                return text, Style()
+            case Code(text=text):
+                return text, _CODE
+            case Emoji(name=name):
+                return character(name), Style()
+            case UserMention(user_id=user_id):
+                return f"@{self.user(user_id)}", _MENTION
+            case ChannelMention(channel_id=channel_id):
+                return self.channel(channel_id), _MENTION
+            case Broadcast(to=to):
+                return f"@{to}", _MENTION
+            case Link(url=url, label=label):
+                return f"{label} ({url})" if label else url, _LINK
+            case Moment(at=at, pattern=pattern):
+                return told(at, pattern, now=self._clock(), zone=self._zone), Style()
             case _:
-                yield from self._spans(inside, style + _INSIDE[kind])
-
-    def _entity(self, inside: str) -> tuple[str, Style]:
-        target, _, label = inside.partition("|")
-        match target[0]:
-            case "@":
-                return f"@{self.user(target[1:])}", _MENTION
-            case "#":
-                return self.channel(target[1:]), _MENTION
-            case "!" if target.startswith("!date^"):
-                return self._date(target, label), Style()
-            case "!":
-                return f"@{target[1:]}", _MENTION
-            case _:
-                return _unescaped(f"{label} ({target})" if label else target), _LINK
-
-    def _date(self, target: str, fallback: str) -> str:
-        parts = target.split("^")
-        try:
-            at = datetime.fromtimestamp(int(parts[1]), tz=UTC).astimezone(self._zone)
-            return _TOKEN.sub(lambda token: self._of_date(token[1], at), parts[2])
-        except (ValueError, KeyError, IndexError):
-            return _unescaped(fallback)
-
-    def _of_date(self, token: str, at: datetime) -> str:
-        """Raises KeyError for a token that Slack does not have."""
-        shape = _FORMATS[token.removesuffix("_pretty")]
-        if token.endswith("_pretty"):
-            days = at.date() - self._clock().astimezone(self._zone).date()
-            return _RELATIVE.get(days // timedelta(days=1)) or at.strftime(shape)
-        return at.strftime(shape)
-
-
-def _unescaped(text: str) -> str:
-    # In one pass: `&amp;lt;` is somebody's own `&lt;`.
-    return re.sub("|".join(_ESCAPES), lambda escape: _ESCAPES[escape[0]], text)
+                assert_never(piece)

@@ -11,6 +11,7 @@ from rich.console import OverflowMethod, RenderableType
 from rich.style import Style
 from rich.text import Text
 
+from bot.sandbox.hook import Arrival
 from bot.sandbox.slack.blocktree import Block
 from bot.sandbox.slack.changes import (
     Change,
@@ -31,7 +32,6 @@ from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.terminal.blocks import DIM, body, label_and_value, styled
 from bot.sandbox.terminal.frames import BAR, FRAME, barred, framed
-from bot.sandbox.terminal.hook import Arrival
 from bot.sandbox.terminal.modal import form
 from bot.sandbox.terminal.mrkdwn import Reader, visible
 from bot.sandbox.terminal.screen import Screen
@@ -127,10 +127,12 @@ class Scene:
             f"sequence {arrival.sequence}",
             "signature verified" if arrival.verified else "SIGNATURE WRONG",
         ]
+        if arrival.verified and arrival.answered != 200:
+            facts.append(f"answered {arrival.answered}")
         head = Text.assemble(self._who("webhook", _WEBHOOK), " ", (arrival.event, Style(bold=True)))
         # One line: cut in a terminal, whole in a file.
         overflow: OverflowMethod = "ellipsis" if self._screen.is_terminal else "ignore"
-        shown = Text(visible(arrival.body), DIM, no_wrap=True, overflow=overflow)
+        shown = Text(visible(" ".join(arrival.body.split())), DIM, no_wrap=True, overflow=overflow)
         style = DIM if arrival.verified else _WRONG
         self._say(head.append(f" · {' · '.join(facts)}", style), shown)
 

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import assert_never
 
+from bot.sandbox.novita.deeds import OfCloud, OfInstance, OfNextCreate, OfStock
+from bot.sandbox.novita.fate import Fate
 from bot.sandbox.slack.blocktree import Element
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.people import Channel
@@ -15,7 +17,6 @@ from bot.sandbox.slack.selections import Place
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.views import View
 from bot.sandbox.terminal import deeds
-from bot.sandbox.terminal.fate import Fate
 from bot.sandbox.terminal.fields import Fields
 from bot.sandbox.terminal.scene import Scene
 from bot.sandbox.terminal.targets import pressed, words
@@ -94,7 +95,7 @@ class Stage:
                 self._become(name)
             case deeds.Go(channel=name):
                 self._go(name)
-            case deeds.OfInstance() | deeds.OfCloud():
+            case OfInstance() | OfCloud() | OfStock() | OfNextCreate():
                 self._scene.novita(await self._fate.play(deed))
             case deeds.Wait():
                 await self._wait()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.sandbox.terminal.fate import Fate
+from bot.sandbox.novita.fate import Fate
 
 _LOOK_EVERY = 0.05
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FIRST_LINE = "/gpu create 4090 my-train --template pytorch-jupyter"
+FIRST_LINE = "/gpu create 4090 my-train"
 
 HELP = """\
   /gpu …                  what people type in Slack; /gpu help lists it
@@ -16,16 +16,23 @@ HELP = """\
   shortcut NAME [on INSTANCE]   of the composer, or of the card of INSTANCE
   as ada | ben | gus …    who types: Ada may do all, Ben his own, Gus nothing
   in #gpu | #random | dm  where: the bot is not in #random
-  cloud reclaim NAME      Novita takes a spot GPU back
-  cloud stop NAME         somebody stops it at Novita's console
-  cloud down | up         Novita's API fails, and comes back
-  cloud full | free       no GPU left in the first region, or some again
+  cloud reclaim NAME      the spot notice; a minute later Novita takes the GPU
+  cloud take NAME         Novita takes the spot GPU back at once
+  cloud finish NAME       its image is there: it runs and answers at once
+  cloud hold NAME         it does not get to running until: cloud release NAME
+  cloud stop NAME         somebody stops it at Novita's console; or: delete
+  cloud down | up         Novita's API is gone, and comes back
+  cloud errors on | off   it answers 500 to everything, and no more
+  cloud full | free [X]   no GPU left in region X or of GPU X, or some again
+  cloud fail-next WHY     the next create: capacity, balance, unclear, nothing
+  cloud balance empty     nothing can be rented; or: filled
   wait                    until nothing is under way
   quit                    ends the demo; so do Ctrl-D and Ctrl-C"""
 
 MAIN_JOB = f"""\
-# Ada needs a GPU. She types one line in #gpu.
+# Ada needs a GPU. She types one line in #gpu, and sees what it costs before anything is rented.
 {FIRST_LINE}
+press launch
 wait
 # It is ready: she was called in the thread. What does she have, and how does she get in?
 /gpu list
@@ -43,9 +50,12 @@ wait
 """
 
 
-def introduction(*, rest: str, speed: float, person: str | None) -> tuple[str, ...]:
-    """`rest`: the address of the REST API. `person`: who types, and where; None: nobody is there to type."""
+def introduction(*, page: str, rest: str, speed: float, person: str | None) -> tuple[str, ...]:
+    """`page`, `rest`: addresses. `person`: who types, and where; None: nobody is there to type."""
+    here = ", or type here" if person else ""
     lines = (
+        f"Open {page}/ in a browser{here}.",
+        "",
         "gpu-bot demo: the whole bot, with a simulated Slack and a simulated Novita.",
         f"Nothing leaves this machine, nothing is billed. Time runs {speed:g}-fold at Novita.",
         "",
@@ -62,7 +72,8 @@ def introduction(*, rest: str, speed: float, person: str | None) -> tuple[str, .
         "",
         f"  {FIRST_LINE}",
         "",
-        "Then, for example: /gpu list, press stop, /gpu create, cloud reclaim my-train.",
+        "Then: press launch. After that, for example: /gpu list, press stop, home,",
+        "/gpu create, cloud reclaim my-train.",
         "help lists all there is, quit ends the demo.",
         "",
     )
