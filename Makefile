@@ -52,8 +52,9 @@ test: $(VENV)/.dev ## the quick tests
 	@echo "== test"
 	@$(QUICK) $(ARGS)
 
-test-slow: $(VENV)/.dev ## PostgreSQL, the container's install steps, the demo at length
+test-slow: $(VENV)/.dev ## PostgreSQL, browsers, many generated examples, the container's install steps
 	@echo "== test-slow"
+	@EXAMPLES=150 $(PYTEST) -n 2 -m "hypothesis and not slow and not soak" tests
 	@$(PYTEST) -m slow --override-ini=faulthandler_timeout=480 $(ARGS)
 
 # In process only: what a service of its own does, nobody counts. Apart from `test`, since counting takes as long again.

@@ -13,9 +13,12 @@ import pytest
 import structlog
 
 # No deadline: a shared core makes any example slow now and then. Few examples: coverage makes each one three
-# times as slow, and every run draws others. In CI they are the same every time.
+# times as slow, and every run draws others; `make test-slow` draws many. In CI they are the same every time.
 hypothesis.settings.register_profile(
-    "tests", deadline=None, max_examples=40, derandomize=bool(os.environ.get("CI"))
+    "tests",
+    deadline=None,
+    max_examples=int(os.environ.get("EXAMPLES", "20")),
+    derandomize=bool(os.environ.get("CI")),
 )
 hypothesis.settings.load_profile("tests")
 

@@ -251,7 +251,7 @@ def request_of(asked: Create) -> object:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(SOLD, SOLD, CREATES)
 def test_every_alternative_is_got_by_its_command_and_keeps_to_the_limit(spot, on_demand, asked):
     markets = {

@@ -39,6 +39,12 @@ from storage.records import (
 # Nothing here is about time, and the machine may be busy.
 unhurried = settings(deadline=None)
 
+
+def some(share: float) -> settings:
+    """Of the usual number of examples, where each is large."""
+    return settings(unhurried, max_examples=max(3, round(settings.default.max_examples * share)))
+
+
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SSH = "ssh -p 32787 root@proxy.us-ca-6.gpu-instance.novita.ai"
 PASSWORD = "s3cret-Passw0rd"

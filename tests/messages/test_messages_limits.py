@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import (
     DETAILS,
@@ -27,6 +27,7 @@ from message_strategies import (
     USUAL,
     WEBHOOK,
     WILD,
+    some,
     unhurried,
 )
 from samples import creating, running
@@ -118,7 +119,7 @@ def test_every_notice_is_taken_and_tells_no_secret(event):
     assert notice(event) == told
 
 
-@settings(unhurried, max_examples=25)
+@some(0.5)
 @given(EVENTS)
 def test_every_direct_notice_is_taken_and_tells_no_secret(event):
     told = direct_notice(event)
@@ -126,7 +127,7 @@ def test_every_direct_notice_is_taken_and_tells_no_secret(event):
     tells_nothing(told)
 
 
-@settings(unhurried, max_examples=25)
+@some(0.5)
 @given(EVENTS)
 def test_who_is_not_to_be_called_is_not_even_mentioned(event):
     told = json.dumps(notice(event, uncalled={"U0ALICE", "W0BOB"}))
@@ -147,7 +148,7 @@ def test_every_answer_about_an_instance_is_taken_and_tells_no_secret(i, verb, no
         tells_nothing(message)
 
 
-@settings(unhurried, max_examples=25)
+@some(0.5)
 @given(INSTANCES, DETAILS, WILD.map(lambda text: f"About {text}"))
 def test_every_answer_can_be_a_modal(i, details, title):
     for message in (answers.status(i, NOW), answers.connect(i, details)):
@@ -155,7 +156,7 @@ def test_every_answer_can_be_a_modal(i, details, title):
     check_view(answers.working_modal(title))
 
 
-@settings(unhurried, max_examples=10)  # each draws many instances
+@some(0.25)  # each draws many instances
 @given(HOMES)
 def test_every_home_is_taken_and_tells_no_secret(facts):
     view = home(facts)
@@ -167,7 +168,7 @@ def test_the_home_of_strangers_is_taken():
     check_view(stranger_home())
 
 
-@settings(unhurried, max_examples=15)  # each draws many instances
+@some(0.35)  # each draws many instances
 @given(
     st.lists(INSTANCES, max_size=12, unique_by=lambda i: i.id),
     st.booleans(),
@@ -216,14 +217,14 @@ def test_what_is_not_foreseen_is_taken(reference):
     check(answers.not_in_channel("C0GPU", bot=reference))
 
 
-@settings(unhurried, max_examples=60)  # each draws several offers
+@unhurried
 @given(QUOTES, st.booleans())
 def test_every_quote_is_taken(quote, needs_template):
     check(quote_card(quote, needs_template=needs_template))
     check(cancelled())
 
 
-@settings(unhurried, max_examples=40)  # each draws many offers
+@some(0.5)  # each draws many offers
 @given(
     st.lists(PRICED, max_size=20) | st.lists(PRICED, min_size=1, max_size=2).map(lambda rows: rows * 50),
     OFFERS_ASKED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import NAMES, SSH, WILD, unhurried
 
@@ -89,7 +89,7 @@ def test_a_name_becomes_a_word_that_is_no_pattern_and_no_flag(name, alias):
     assert host_alias(name) == alias
 
 
-@settings(unhurried, max_examples=50)
+@unhurried
 @given(NAMES | WILD, WILD.map(lambda text: f"ssh {text}") | WILD | st.just(SSH))
 def test_whatever_comes_a_block_holds_four_lines_of_ours_at_most(name, command):
     target = read_ssh(command)

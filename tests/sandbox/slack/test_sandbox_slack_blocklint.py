@@ -392,7 +392,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, item in keys for place in places(item, (*path, key)))]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(data=st.data(), junk=JSON)
 def test_no_junk_anywhere_in_a_message_breaks_the_check(data: st.DataObject, junk: Any) -> None:
     message = {"text": "t", "blocks": copy.deepcopy([*SOUND_BLOCKS, *ONLY_IN_MESSAGES, ALERT])}
