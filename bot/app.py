@@ -32,6 +32,7 @@ from bot.settings import Settings
 from bot.sinks.slack import SlackSink
 from bot.systemd import ALIVE, READY, STOPPING, Notify, nobody
 from bot.timings import Timings
+from bot.usual import UsualStarts
 from bot.web.api import build_api
 from bot.web.health import DATABASE, SCHEDULER, Health, can_work
 from bot.web.server import WebServer
@@ -127,7 +128,7 @@ class _Service:
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
         self.webhook = parts.webhook_sink(settings, utc_now)
         stack.push_async_callback(self.webhook.aclose)
-        self._deliveries = self._make_deliveries(wrap)
+        self._deliveries = self._make_deliveries(wrap, operations.usual)
         self._reconciler = self._make_reconciler(novita, stack)
         self._poller = self._make_poller(novita)
         self.health = self._make_health()
@@ -205,7 +206,7 @@ class _Service:
     def _in_flight(self) -> dict[str, float]:
         return {"step": len(self._reconciler.workers.tokens()), **self._deliveries.in_flight()}
 
-    def _make_deliveries(self, wrap: Wrap) -> Deliveries:
+    def _make_deliveries(self, wrap: Wrap, usual: UsualStarts) -> Deliveries:
         slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
         return Deliveries(
             store=self._store,
@@ -213,6 +214,7 @@ class _Service:
             clock=utc_now,
             rng=Random(),  # noqa: S311 - jitter
             retries=self._settings.webhook_retries,
+            usual=usual,
             metrics=self._metrics,
         )
 

@@ -36,7 +36,7 @@ from bot.sinks.webhook import WebhookSink
 from bot.usual import UsualStarts
 from bot.workers import Workers
 from storage.errors import DatabaseUnavailable
-from storage.records import Event, Notify, TargetKind
+from storage.records import Notify, TargetKind
 from storage.store.cards import LeasedCard
 from storage.store.deliveries import LeasedDelivery
 from storage.store.people import LeasedHome
@@ -54,7 +54,6 @@ _LOOK_AGAIN_AFTER = 0.02
 _AFTER_A_FAULT = timedelta(seconds=30)
 _NO_DATABASE = Later(reason="the database does not work")
 """Told once, by itself; what was leased is due again when the lease lapses."""
-_NOT_IN_THREADS = frozenset({Notify.DIRECT, Notify.QUIET})
 _NO_SLACK = Later(reason="Slack is not configured", after=timedelta(hours=1))
 
 T = TypeVar("T")
@@ -77,9 +76,10 @@ class Deliveries:
         clock: Callable[[], datetime],
         rng: Random,
         retries: int,
+        usual: UsualStarts | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        """`retries`: of a webhook, after the first try."""
+        """`retries`: of a webhook, after the first try. `usual`: None: its own."""
         self._store = store
         self._sinks = sinks
         self._clock = clock
@@ -87,7 +87,7 @@ class Deliveries:
         self._settlements = Settlements(
             store=store, clock=clock, rng=rng, retries=retries, metrics=self._metrics
         )
-        self._usual = UsualStarts(store, clock=clock)
+        self._usual = usual or UsualStarts(store, clock=clock)
         self._home_facts = Homes(store, clock=clock)
         self._cards = Workers(_CARDS_AT_ONCE)
         self._homes = Workers(_HOMES_AT_ONCE)
@@ -191,7 +191,7 @@ class Deliveries:
             case TargetKind.NOTICE:
                 if self._sinks.slack is None:
                     return _NO_SLACK
-                uncalled = await self._uncalled(row.delivery.event)
+                uncalled = await self._uncalled(row)
                 return await self._sinks.slack.post_notice(row.delivery, row.card, uncalled=uncalled)
             case TargetKind.DIRECT:
                 if self._sinks.slack is None:
@@ -200,11 +200,19 @@ class Deliveries:
             case _:
                 assert_never(row.delivery.target.kind)
 
-    async def _uncalled(self, event: Event) -> frozenset[str]:
-        """Who is not to be mentioned in a thread."""
-        people = {event.instance.requester, event.fact.actor} - {None}
-        chosen = await self._store.people.notify(person for person in people if person is not None)
-        return frozenset(user_id for user_id, notify in chosen.items() if notify in _NOT_IN_THREADS)
+    async def _uncalled(self, row: LeasedDelivery) -> frozenset[str]:
+        """Who is not to be mentioned in the thread: who wants no calls, and who is called directly instead.
+
+        By what was written with the event, so that a choice that changes meanwhile loses no call.
+        """
+        event, requester = row.delivery.event, row.delivery.event.instance.requester
+        people = {person for person in (requester, event.fact.actor) if person is not None}
+        chosen = await self._store.people.notify(people)
+        uncalled = {user_id for user_id, notify in chosen.items() if notify is Notify.QUIET}
+        in_direct_messages = row.card is not None and row.card.channel.startswith("D")
+        if requester is not None and chosen[requester] is not Notify.BOTH and not in_direct_messages:
+            uncalled |= {requester} if await self._store.deliveries.is_told_directly(event.id) else set()
+        return frozenset(uncalled)
 
     def _look_again(self) -> None:
         """Soon, in a task of its own: whoever asks still holds a place among those at work."""

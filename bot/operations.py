@@ -148,6 +148,10 @@ class Operations:
             requester=requester, states=states, limit=limit, offset=offset
         )
 
+    async def served(self, key: str) -> Instance | None:
+        """What came of an earlier request of a person's with this key; None: it is new."""
+        return await self._served(Origin(key=key))
+
     async def history(self, i: Instance, limit: int) -> tuple[NewEvent, ...]:
         """Of one that was given to somebody who may read it; latest first."""
         return await self._store.instances.history(i.id, limit)
@@ -165,6 +169,10 @@ class Operations:
         """Raises NotAllowed."""
         await self._store.people.open_home(self._person(actor))
         self._wake()
+
+    async def close_home(self, user_id: str) -> None:
+        """Not kept fresh any more. Idempotent."""
+        await self._store.people.close_home(user_id)
 
     async def connect(self, ref: str | None, actor: Actor) -> tuple[Instance, Details]:
         """Connection details with the password, fetched now and kept nowhere. Connecting is acting.

@@ -23,6 +23,8 @@ class Priced:
     """That gets this one, and says nothing that was not typed otherwise."""
     stock: str | None = None
     """`low`, `normal`, `high`, or None where Novita does not say."""
+    limit_usd_per_hour: Decimal | None = None
+    """Of an offer in a list: nothing dearer is rented when it is launched. For the whole instance."""
     regions: tuple[str, ...] = ()
     """Display names of all regions that have it, whatever it costs there; the offer's own first."""
 

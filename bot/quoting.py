@@ -10,7 +10,7 @@ from itertools import chain, islice
 from bot.choosing import DEAREST_FALLBACK, Market, choose, offers
 from bot.errors import CatalogError, NoOffer, ProductNotFound
 from bot.grammar.commands import Create, Offers
-from bot.grammar.fields import DISK_GB, MAX_REGIONS, Unfit, read_gpu, read_regions
+from bot.grammar.fields import MAX_REGIONS, Unfit, read_gpu, read_regions
 from bot.matching import match_gpu, match_gpus, region_word
 from bot.quotes import Priced, Quote
 from storage.cloud import BillingMode, Offer
@@ -44,15 +44,17 @@ def quote(asked: Create, request: CreateRequest, markets: Markets, *, key: str) 
     )
 
 
-def on_offer(asked: Offers, markets: Markets) -> tuple[Priced, ...]:
+def on_offer(asked: Offers, markets: Markets, *, disk_gb: int) -> tuple[Priced, ...]:
     """One way for each GPU and billing mode, cheapest first. Raises ProductNotFound.
 
     Its command keeps to the regions that have it at that price, where others are dearer: a launch must not
-    cost more than was shown.
+    cost more than was shown. `disk_gb`: of that launch.
     """
     known = {name for market in markets.values() for name in _names(market)}
     meant = sorted(known) if asked.gpu is None else match_gpus(asked.gpu, known)
-    found = [row for mode in markets for name in meant for row in _row(asked, name, mode, markets[mode])]
+    found = [
+        row for mode in markets for name in meant for row in _row(asked, name, mode, markets[mode], disk_gb)
+    ]
     return tuple(sorted(found, key=lambda row: (row.offer.usd_per_gpu_hour, row.offer.product_name)))
 
 
@@ -156,15 +158,14 @@ def _exactly(asked: Create, request: CreateRequest, markets: Markets, offer: Off
         yield Priced(offer=offer, command=command, stock=stock, regions=(offer.region,))
 
 
-def _row(asked: Offers, name: str, mode: BillingMode, market: Market) -> Iterator[Priced]:
-    found = [
-        offer
-        for offer in _offers(_anywhere(asked, name, mode), market)
-        if asked.max_usd_per_hour is None or offer.usd_per_gpu_hour <= asked.max_usd_per_hour
-    ]
+def _row(asked: Offers, name: str, mode: BillingMode, market: Market, disk_gb: int) -> Iterator[Priced]:
+    found = _offers(_anywhere(asked, name, mode, disk_gb), market)
     if not found or not _can_be_typed(name):
         return
     cheapest = min(found, key=_price)
+    most = None if asked.max_usd_per_hour is None else asked.max_usd_per_hour * cheapest.gpu_count
+    if most is not None and cheapest.usd_per_hour > most:
+        return
     here = [offer.region for offer in found if _price(offer) == _price(cheapest)]
     regions = tuple(dict.fromkeys([*here, *(offer.region for offer in found)]))
     words = tuple(dict.fromkeys(filter(_can_be_typed_as_region, map(region_word, here))))
@@ -175,13 +176,15 @@ def _row(asked: Offers, name: str, mode: BillingMode, market: Market) -> Iterato
             gpu_count=cheapest.gpu_count,
             billing_mode=mode,
             regions=words[:MAX_REGIONS] if len(regions) > len(set(here)) else (),
+            max_usd_per_hour=most,
         ),
         stock=_stock(cheapest, market),
         regions=regions,
+        limit_usd_per_hour=most or cheapest.usd_per_hour * DEAREST_FALLBACK,
     )
 
 
-def _anywhere(asked: Offers, name: str, mode: BillingMode) -> CreateRequest:
+def _anywhere(asked: Offers, name: str, mode: BillingMode, disk_gb: int) -> CreateRequest:
     return CreateRequest(
         name="",
         gpu=name,
@@ -191,7 +194,7 @@ def _anywhere(asked: Offers, name: str, mode: BillingMode) -> CreateRequest:
         billing_mode=mode,
         regions=(),
         regions_only=False,
-        disk_gb=DISK_GB[0],
+        disk_gb=disk_gb,
     )
 
 

@@ -114,9 +114,9 @@ class Bench:
             await worker.idle()
         return started
 
-    async def happens(self, number, *targets, card=None, kind=EventKind.READY) -> str:
+    async def happens(self, number, *targets, card=None, kind=EventKind.READY, actor=None) -> str:
         instance = creating(id=f"abcdef{number:010}", name=f"my-train-{number}")
-        event = NewEvent(kind=kind, at=self.clock.now)
+        event = NewEvent(kind=kind, at=self.clock.now, actor=actor)
         new_card = NewCard(channel=card) if card else None
         await self.store.instances.add(
             instance, key=None, event=event, card=new_card, unique_name=False, targets=targets
@@ -873,6 +873,32 @@ async def test_people_are_told_as_they_chose(bench, choice, uncalled, direct):
     assert bench.slack.uncalled == uncalled
     assert [address for address, _ in bench.slack.calls].count("direct") == direct
     assert [address for address, _ in bench.slack.calls].count("notice") == 1
+
+
+async def test_a_choice_that_changes_while_a_notice_waits_loses_no_call(bench):
+    await bench.happens(1, SLACK, card="C1")
+    await bench.store.people.choose("U1", Notify.DIRECT)
+    await bench.run()
+    await bench.run()
+    assert bench.slack.uncalled == frozenset()
+
+
+async def test_where_the_card_is_in_direct_messages_its_thread_calls(bench):
+    await bench.store.people.choose("U1", Notify.DIRECT)
+    await bench.happens(1, SLACK, card="D1")
+    bench.slack.successes["card"] = Shown(channel="D1", ts="17.1")
+    await bench.run()
+    await bench.run()
+    assert bench.slack.uncalled == frozenset()
+
+
+async def test_who_acted_on_somebody_elses_is_called_unless_they_want_no_calls(bench):
+    for choice, uncalled in ((Notify.DIRECT, set()), (Notify.QUIET, {"UADMIN"})):
+        await bench.store.people.choose("UADMIN", choice)
+        await bench.happens(len(uncalled) + 1, SLACK, card="C1", actor="UADMIN")
+        await bench.run()
+        await bench.run()
+        assert bench.slack.uncalled == uncalled
 
 
 async def test_direct_messages_wait_for_a_slack_that_is_not_configured(bench):

@@ -22,6 +22,7 @@ SCHEMA = ROOT / "tests/fixtures/slack-manifest.schema.2.0.0.json"
 
 SCOPE_OF_METHOD = {
     "auth_test": None,
+    "chat_getPermalink": None,
     "chat_postEphemeral": "chat:write",
     "chat_postMessage": "chat:write",
     "chat_update": "chat:write",

@@ -168,11 +168,11 @@ def test_a_gpu_whose_name_cannot_be_typed_is_no_alternative():
     odd = (sold("L40S 48GB", "0.3", available=False), sold("A:1", "0.3"), sold('24" <b>', "0.3"))
     markets = {SPOT: Market(products=odd, clusters=CLUSTERS)}
     assert quote(ASKED, replace(REQUEST, gpu="L40S"), markets, key="k").alternatives == ()
-    assert on_offer(Offers(), markets) == ()
+    assert on_offer(Offers(), markets, disk_gb=60) == ()
 
 
 def test_offers_are_one_for_each_gpu_and_billing_mode_cheapest_first():
-    rows = on_offer(Offers(), MARKETS)
+    rows = on_offer(Offers(), MARKETS, disk_gb=60)
     assert [(row.offer.product_name, row.offer.billing_mode, row.offer.usd_per_hour) for row in rows] == [
         ("RTX 3090 24GB", SPOT, Decimal("0.10")),
         ("RTX 4090 24GB", SPOT, Decimal("0.20")),
@@ -186,36 +186,52 @@ def test_offers_are_one_for_each_gpu_and_billing_mode_cheapest_first():
 
 
 def test_an_offer_keeps_to_the_regions_that_have_it_at_its_price():
-    cheap, dear = on_offer(Offers(gpu="4090"), MARKETS)
+    cheap, dear = on_offer(Offers(gpu="4090"), MARKETS, disk_gb=60)
     assert cheap.regions == ("US-CA-06 (California)", "CN-HK-01 (Hong Kong)", "AS-SGP-02")
     assert cheap.command == Create(gpu="RTX 4090 24GB", gpu_count=1, billing_mode=SPOT, regions=("US-CA-06",))
     assert dear.command.regions == ("CN-HK-01", "AS-SGP-02")
 
 
 def test_an_offer_that_costs_the_same_everywhere_names_no_region():
-    (row,) = on_offer(Offers(gpu="h200"), MARKETS)
+    (row,) = on_offer(Offers(gpu="h200"), MARKETS, disk_gb=60)
     assert row.command == Create(gpu="H200 SXM 141GB", gpu_count=1, billing_mode=ON_DEMAND)
     assert len(row.regions) == 3
 
 
 def test_offers_are_filtered_by_a_part_of_the_name_and_by_the_price_of_one_gpu():
-    assert {row.offer.product_name for row in on_offer(Offers(gpu="24gb"), MARKETS)} == {
+    assert {row.offer.product_name for row in on_offer(Offers(gpu="24gb"), MARKETS, disk_gb=60)} == {
         "RTX 3090 24GB",
         "RTX 4090 24GB",
     }
-    rows = on_offer(Offers(gpu="h100", gpu_count=2, max_usd_per_hour=Decimal("1.28")), MARKETS)
+    rows = on_offer(Offers(gpu="h100", gpu_count=2, max_usd_per_hour=Decimal("1.28")), MARKETS, disk_gb=60)
     assert [(row.offer.usd_per_hour, row.command.gpu_count) for row in rows] == [(Decimal("2.56"), 2)]
+    assert rows[0].command.max_usd_per_hour == Decimal("2.56")
 
 
-def test_regions_above_the_limit_are_not_offered():
-    (row,) = on_offer(Offers(gpu="4090", max_usd_per_hour=Decimal("0.36")), MARKETS)
-    assert row.regions == ("US-CA-06 (California)", "CN-HK-01 (Hong Kong)")
+def test_a_limit_binds_the_launch_and_dearer_regions_stay_named():
+    (row,) = on_offer(Offers(gpu="4090", max_usd_per_hour=Decimal("0.36")), MARKETS, disk_gb=60)
+    assert row.regions == ("US-CA-06 (California)", "CN-HK-01 (Hong Kong)", "AS-SGP-02")
+    assert row.command.regions == ("US-CA-06",)
+    assert row.command.max_usd_per_hour == row.limit_usd_per_hour == Decimal("0.36")
+
+
+def test_what_an_offer_costs_at_most_is_one_and_a_half_times_what_is_shown():
+    (row, _) = on_offer(Offers(gpu="4090"), MARKETS, disk_gb=60)
+    assert row.limit_usd_per_hour == row.offer.usd_per_hour * Decimal("1.5")
+    assert row.command.max_usd_per_hour is None
+
+
+def test_an_offer_is_priced_for_the_disk_that_its_launch_takes():
+    small = replace(SPOTS[2], max_disk_gb=40)
+    markets = {SPOT: Market(products=[small, *SPOTS[:2]], clusters=CLUSTERS)}
+    (row,) = on_offer(Offers(gpu="4090"), markets, disk_gb=60)
+    assert row.offer.usd_per_hour == Decimal("0.36")
 
 
 def test_a_gpu_that_cannot_be_had_now_is_no_mistake_an_unknown_one_is():
-    assert on_offer(Offers(gpu="l40s"), MARKETS) == ()
+    assert on_offer(Offers(gpu="l40s"), MARKETS, disk_gb=60) == ()
     with pytest.raises(ProductNotFound, match="Did you mean"):
-        on_offer(Offers(gpu="4900"), MARKETS)
+        on_offer(Offers(gpu="4900"), MARKETS, disk_gb=60)
 
 
 NAMES = st.sampled_from(["RTX 4090 24GB", "RTX 3090 24GB", "H100", "A:1"])

@@ -23,14 +23,13 @@ from bot.messages.blocks import Message, actions, button, context, message, sect
 from bot.messages.connecting import connect
 from bot.messages.help import help_message
 from bot.messages.listing import instance_list
-from bot.messages.modals import as_modal, working_modal
 from bot.messages.mrkdwn import bold, code, mention, with_people
+from bot.messages.notices import again_command
 from bot.quotes import Ticket
-from storage.records import Instance, NewEvent, Wish
+from storage.records import Instance, NewEvent, State, Wish
 
 __all__ = [
     "acted",
-    "as_modal",
     "connect",
     "created",
     "error",
@@ -42,8 +41,9 @@ __all__ = [
     "stale",
     "status",
     "unexpected",
-    "working_modal",
 ]
+
+_MOST_COMMAND = 1500
 
 _WISHED = {
     Wish.CREATE: ("Creating", "I'll post here when it is usable."),
@@ -99,6 +99,11 @@ def stale(i: Instance, verb: str, *, now: datetime) -> Message:
 def launched_before(i: Instance, now: datetime) -> Message:
     """For a quote that was bought already: nothing is bought twice."""
     said = f":information_source: This was launched already, as {bold(i.name)}. This is how it is now:"
+    if i.state in (State.FAILED, State.DELETED):
+        said = (
+            f":information_source: This was launched already, as {bold(i.name)}. "
+            f"To rent another: {code(again_command(i.request), _MOST_COMMAND)}. This is how that one is now:"
+        )
     now_so = status(i, now)
     return message(f"{said} {now_so['text']}", section(said, block_id="launched"), *now_so["blocks"])
 

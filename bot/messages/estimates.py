@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 from bot.grammar.commands import Create, render
 from bot.messages import wording
@@ -27,6 +28,16 @@ def as_command(typed: Create) -> Iterator[Block]:
     line = render(replace(typed, yes=False))
     if len(escape(line)) <= _MOST_COMMAND:
         yield context(f"The same as a command: {code(line, _MOST_COMMAND)}", block_id="command")
+
+
+def price_of(quote: Quote | None) -> Decimal | None:
+    """USD per hour for the whole instance; None: it cannot be told, or not be had."""
+    return None if quote is None or quote.best is None else quote.best.offer.usd_per_hour
+
+
+def dearer_now(usd_per_hour: Decimal) -> str:
+    """Above a form whose price is another than the one that was shown in it. Plain text."""
+    return f"It costs {rate(usd_per_hour)} now. Press Launch again to rent it at that price."
 
 
 def _sentences(quote: Quote | None, typed: Create) -> Iterator[str]:

@@ -23,13 +23,13 @@ from bot.messages.blocks import (
     plain_text,
     section,
 )
-from bot.messages.mrkdwn import bold, code, date, mention, rate, usd
+from bot.messages.mrkdwn import bold, clean, code, date, mention, rate, usd
 from bot.messages.notices import again_command
-from storage.records import Instance, Notify, State, Totals
+from storage.records import Instance, Notify, Totals
 
 HOME_ID = "gpu_home"
 MOST_INSTANCES = 20
-_MOST_FAILURES = 5
+MOST_FAILURES = 5
 _MOST_COMMAND = 1500
 
 
@@ -42,6 +42,8 @@ class HomeFacts:
     """How many I have."""
     failures: tuple[Instance, ...]
     """Mine that failed recently, newest first; not shown a second time among the others."""
+    mine: Totals
+    """Of all that I have, shown or not."""
     team: Totals
     notify: Notify
     now: datetime
@@ -66,6 +68,13 @@ def stranger_home() -> dict[str, Any]:
     return _view([header("GPUs"), section(f":lock: {said}")])
 
 
+def home_later(why: str) -> dict[str, Any]:
+    """In the place of one that cannot be shown now. `why`: a sentence, in plain text."""
+    refresh = actions([button("Refresh", "gpu:refresh", "home", style="primary")], block_id="gpu:begin")
+    said = section(f":hourglass: {clean(why, 600)}", block_id="later")
+    return _view([header("My GPUs", block_id="title"), said, *([refresh] if refresh else [])])
+
+
 def _view(blocks: list[Block]) -> dict[str, Any]:
     return {"type": "home", "callback_id": HOME_ID, "blocks": blocks}
 
@@ -85,16 +94,15 @@ def _top(facts: HomeFacts) -> Iterator[Block]:
 
 
 def _in_short(facts: HomeFacts) -> str:
-    shown = _shown(facts)
-    running = sum(i.state is State.RUNNING for i in shown)
-    hourly = sum(entries.billed_prices(shown), Decimal(0))
-    spent = sum((cost_so_far(i, facts.now) for i in shown), Decimal(0))
-    price = f"{rate(hourly)} just now" if hourly else "nothing is billed just now"
-    return f"*{running} running* · {price} · {usd(spent)} spent so far on those below"
+    mine = facts.mine
+    price = f"{rate(mine.usd_per_hour)} just now" if mine.usd_per_hour else "nothing is billed just now"
+    below = (*_shown(facts), *facts.failures[:MOST_FAILURES])
+    spent = sum((cost_so_far(i, facts.now) for i in below), Decimal(0))
+    return f"*{mine.running} running* · {price} · {usd(spent)} spent so far on those below"
 
 
 def _shown(facts: HomeFacts) -> tuple[Instance, ...]:
-    failed = {i.id for i in facts.failures[:_MOST_FAILURES]}
+    failed = {i.id for i in facts.failures[:MOST_FAILURES]}
     return tuple(i for i in facts.instances if i.id not in failed)[:MOST_INSTANCES]
 
 
@@ -102,7 +110,7 @@ def _instances(facts: HomeFacts) -> Iterator[Block]:
     shown = _shown(facts)
     for i in shown:
         yield from entries.home_entry(i, now=facts.now)
-    named = {i.id for i in (*shown, *facts.failures[:_MOST_FAILURES])}
+    named = {i.id for i in (*shown, *facts.failures[:MOST_FAILURES])}
     if facts.total > len(named):
         yield context(f"and {facts.total - len(named)} more: `/gpu list` shows them all", block_id="more")
 
@@ -122,7 +130,7 @@ def _welcome(user_id: str) -> Iterator[Block]:
 
 
 def _failures(facts: HomeFacts) -> Iterator[Block]:
-    failures = facts.failures[:_MOST_FAILURES]
+    failures = facts.failures[:MOST_FAILURES]
     if failures:
         yield divider()
         yield section("*Failed lately*", block_id="failures")

@@ -126,12 +126,17 @@ def _launch(row: Priced, key: str, *, at_once: bool) -> Block | None:
     asked = confirmation(
         title=f"Rent {what(row.offer)}?",
         text=f"{wording.BILLING_MODES[row.offer.billing_mode].capitalize()}, {rate(price)}, {a_day(price)}, "
-        "until you stop it.",
+        f"until you stop it.{_limit(row)}",
         confirm="Rent it",
         deny="Not now",
         style="primary",
     )
     return button("Launch", "gpu:launch", value, confirm=asked, spoken=f"Launch {in_short(row.offer)}")
+
+
+def _limit(row: Priced) -> str:
+    limit = row.limit_usd_per_hour
+    return "" if limit is None else f" Not above {rate(limit)}, whatever happens."
 
 
 def _end(rows: Sequence[Priced], asked: Offers, key: str, first: int, last: int) -> Iterator[Block]:

@@ -22,7 +22,7 @@ from bot.messages.card import card as render_card
 from bot.messages.notices import direct_notice, notice
 from bot.sinks.health import Health
 from bot.sinks.slack_answers import NEEDS_A_HAND, Call, Refused, Unavailable, Why, answer_of
-from bot.sinks.slack_pace import EDITS, HOMES, OPENINGS, SlackPace
+from bot.sinks.slack_pace import EDITS, HOMES, OPENINGS, PERMALINKS, SlackPace
 from bot.sinks.verdicts import CardVerdict, Dead, Delivered, Later, Lost, Shown, Verdict
 from storage.records import Card, Delivery, Event, Instance
 
@@ -95,7 +95,8 @@ class SlackSink:
         try:
             channel = await self._open_direct(delivery.target.address)
             if card is None or card.channel != channel:
-                await self._post(channel, direct_notice(event), _marks(event.instance_id, event_id=event.id))
+                told = direct_notice(event, permalink=await self._way_to(card))
+                await self._post(channel, told, _marks(event.instance_id, event_id=event.id))
         except (Refused, Unavailable) as trouble:
             return _verdict(trouble)
         return Delivered(status_code=200)
@@ -205,6 +206,19 @@ class SlackSink:
                 await hook.send(text=message["text"], blocks=message["blocks"], response_type="ephemeral")
         except (aiohttp.ClientError, OSError) as error:
             log.warning("invitation.lost", why=type(error).__name__)
+
+    async def _way_to(self, card: Card | None) -> str | None:
+        """The address of its thread. Asked once: the news itself is worth more."""
+        if card is None or card.ts is None:
+            return None
+        channel, ts = card.channel, card.ts
+        try:
+            answer = await self._call(
+                PERMALINKS, lambda: self._client.chat_getPermalink(channel=channel, message_ts=ts)
+            )
+            return _text(answer, "permalink")
+        except (Refused, Unavailable):
+            return None
 
     async def _own_id(self) -> str | None:
         """Who is to be invited. Asked when needed, which is seldom; None where Slack does not say."""

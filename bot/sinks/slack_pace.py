@@ -1,6 +1,6 @@
 """How fast we may speak to Slack (docs.slack.dev/apis/web-api/rate-limits).
 
-Edits, openings and Home tabs are counted for the whole workspace (50 a minute or more), posts per channel
+What is no post is counted for the whole workspace (50 a minute or more), posts per channel
 (about one a second). A minute's allowance is not spent at once, so that what matters most can still come
 first later on.
 """
@@ -17,13 +17,15 @@ from bot.sinks.slack_answers import Unavailable
 EDITS = "chat.update"
 OPENINGS = "conversations.open"
 HOMES = "views.publish"
+PERMALINKS = "chat.getPermalink"
+_OF_THE_WORKSPACE = {EDITS, OPENINGS, HOMES, PERMALINKS}
 
 _MOST_CHANNELS = 1000
 """Whose pace is remembered. Forgetting one costs a refusal at most."""
 
 
 class SlackPace:
-    """A key is EDITS, OPENINGS, HOMES, or the channel of a post."""
+    """A key is EDITS, OPENINGS, HOMES, PERMALINKS, or the channel of a post."""
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class SlackPace:
         return self._limiters[key]
 
     def _new_limiter(self, key: str) -> AsyncLimiter:
-        if key in {EDITS, OPENINGS, HOMES}:
+        if key in _OF_THE_WORKSPACE:
             # Bursts of a fifth: with the steady rate beside it this stays below 50 in any minute.
             return AsyncLimiter(self._edits_per_minute / 5, 12)
         return AsyncLimiter(1, 60 / self._posts_per_minute)

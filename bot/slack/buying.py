@@ -57,10 +57,13 @@ class Buying:
     def needs_form(self, command: Create) -> bool:
         return command.gpu is None or self._needs_template(command)
 
+    def launches(self, command: Create) -> bool:
+        """At once, since template or image was typed, or consent with it; else it is quoted."""
+        return command.yes or command.template is not None or command.image is not None
+
     async def ask(self, command: Create, spoken: Spoken) -> Message:
-        """Launched at once where template or image was typed, or consent with it; else a quote."""
         with _corrected(command):
-            if command.yes or command.template is not None or command.image is not None:
+            if self.launches(command):
                 return await self.create(command, spoken)
             return await self.quote(command, spoken, key=self._new_key(spoken))
 
@@ -99,14 +102,14 @@ class Buying:
         self, asked: Offers, spoken: Spoken, *, key: str | None = None, offset: int = 0
     ) -> Message:
         self._operations.require_member(await self._people.actor(spoken.user_id))
-        rows = on_offer(asked, await self._catalog.markets())
-        at_once = self._operations.defaults.template is not None
+        defaults = self._operations.defaults
+        rows = on_offer(asked, await self._catalog.markets(), disk_gb=defaults.disk_gb)
         return offers_list(
             rows,
             asked=asked,
             key=key or self._new_key(spoken),
             offset=offset,
-            launches_at_once=at_once,
+            launches_at_once=defaults.template is not None,
             now=self._clock(),
         )
 
@@ -119,6 +122,11 @@ class Buying:
         """What a quote's Change starts from, and the key under which it is bought."""
         ticket, command = _read(value)
         return command, order_key(ticket.key)
+
+    async def launched(self, key: str) -> Message | None:
+        """What was bought under this key; None: nothing yet."""
+        earlier = await self._operations.served(key)
+        return None if earlier is None else answers.launched_before(earlier, self._clock())
 
     async def warm(self) -> None:
         """What the form offers is in memory after this, if Novita answers."""
@@ -152,12 +160,6 @@ class Buying:
         except CatalogError:
             return None
 
-    async def send(self, filled: Create, spoken: Spoken) -> Message:
-        """The form, whose estimate was there to see."""
-        estimate = self.estimate(filled)
-        best = None if estimate is None else estimate.best
-        return await self.create(filled, spoken, quoted=None if best is None else best.offer.usd_per_hour)
-
     def _needs_template(self, command: Create) -> bool:
         return not (command.template or command.image or self._operations.defaults.template)
 
@@ -184,7 +186,7 @@ def order_key(key: str) -> str:
 def _parts(key: str) -> tuple[str, int]:
     found = _KEY.fullmatch(key)
     if found is None:
-        raise _no_longer_known()
+        raise no_longer_known()
     return f"{found[1]}{found[3]}", int(found[2])
 
 
@@ -192,11 +194,11 @@ def _read(value: str) -> tuple[Ticket, Create]:
     ticket = Ticket.read(value)
     command = None if ticket is None else parse(ticket.line)
     if ticket is None or not isinstance(command, Create):
-        raise _no_longer_known()
+        raise no_longer_known()
     return ticket, command
 
 
-def _no_longer_known() -> UsageError:
+def no_longer_known() -> UsageError:
     return UsageError("That button is of another version of mine.", hint="/gpu create")
 
 

@@ -103,6 +103,7 @@ class Conversation:
 
     async def about_message(self, channel: str, *message_ts: str | None, spoken: Spoken) -> Message:
         """The instance whose card, or whose thread, one of these messages is."""
+        await self.require_member(spoken)
         found = await self.instance_at(channel, *message_ts)
         if found is None:
             raise UsageError("That message is about no GPU of mine.", hint="/gpu list")
@@ -120,6 +121,10 @@ class Conversation:
     async def open_home(self, spoken: Spoken) -> None:
         """Shown soon, and kept fresh from now on. Raises NotAllowed: guests see none."""
         await self._operations.open_home(await self._actor(spoken))
+
+    async def close_home(self, user_id: str) -> None:
+        """Of who may not see it any more."""
+        await self._operations.close_home(user_id)
 
     async def _actor(self, spoken: Spoken) -> Actor:
         return await self._people.actor(spoken.user_id)

@@ -13,10 +13,10 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import NotAllowed
+from bot.errors import BotError, NotAllowed
 from bot.grammar.commands import Act, Command, Create, Ssh, Status
 from bot.messages.blocks import Message
-from bot.messages.home import stranger_home
+from bot.messages.home import home_later, stranger_home
 from bot.sinks.slack_answers import answer_of
 from bot.slack.answering import Answering
 from bot.slack.arguments import parse
@@ -24,7 +24,7 @@ from bot.slack.buying import Buying
 from bot.slack.conversation import Conversation
 from bot.slack.forms import Forms
 from bot.slack.hearing import heard
-from bot.slack.spoken import Spoken, Surface, said
+from bot.slack.spoken import Spoken, Surface, is_by_a_person, said
 
 _PUBLISH_WITHIN = timedelta(seconds=10)
 
@@ -51,9 +51,8 @@ class Events:
         await self._hear(ack, body)
 
     async def messaged(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """A direct message by a person; what bots write, we among them, and edits are nothing to us."""
-        event = body["event"]
-        if event.get("channel_type") != "im" or event.get("bot_id") or event.get("subtype"):
+        """Only what is written to the bot alone: Slack sends nothing else to who asks for no more."""
+        if body["event"].get("channel_type") != "im":
             await ack()
             return
         await self._hear(ack, body)
@@ -82,9 +81,12 @@ class Events:
             await self._answering.later(ack, spoken, "status", work)
 
     async def _hear(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        if not is_by_a_person(body["event"]):
+            await ack()
+            return
         spoken = Spoken.of_event(body)
         with heard(spoken, "message"):
-            await self._answering.later(ack, spoken, "message", self._answer(said(body["event"]), spoken))
+            await self._answering.later(ack, spoken, "message", self._answer(said(body), spoken))
 
     async def _answer(self, text: str, spoken: Spoken) -> Message:
         command = await self._in_context(parse(text), spoken)
@@ -105,8 +107,15 @@ class Events:
         try:
             await self._conversation.open_home(spoken)
         except NotAllowed:
-            await answer_of(
-                lambda: self._client.views_publish(user_id=spoken.user_id, view=stranger_home()),
-                now=self._clock(),
-                timeout=_PUBLISH_WITHIN,
-            )
+            await self._conversation.close_home(spoken.user_id)
+            await self._publish(spoken, stranger_home())
+        except BotError as trouble:
+            await self._publish(spoken, home_later(str(trouble)))
+            raise
+
+    async def _publish(self, spoken: Spoken, view: dict[str, Any]) -> None:
+        await answer_of(
+            lambda: self._client.views_publish(user_id=spoken.user_id, view=view),
+            now=self._clock(),
+            timeout=_PUBLISH_WITHIN,
+        )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
@@ -20,6 +22,7 @@ from bot.errors import (
 )
 from bot.grammar.commands import Create, render
 from bot.messages.choices import gpu_suggestions
+from bot.messages.estimates import dearer_now, price_of
 from bot.messages.filled import partial_form, read_form
 from bot.messages.form import create_form, loading_form
 from bot.sinks.slack_answers import Call, Refused, Unavailable, answer_of
@@ -29,6 +32,7 @@ from bot.slack.conversation import Conversation
 from bot.slack.hearing import heard, note_answer
 from bot.slack.spoken import Spoken
 
+_MOST_REMEMBERED = 1_000
 _OPEN_WITHIN = timedelta(seconds=3)
 """The life of a trigger_id."""
 
@@ -56,6 +60,8 @@ class Forms:
         self._answering = answering
         self._client = client
         self._clock = clock
+        self._latest: dict[str, str] = {}
+        """By view: when its latest change was made."""
 
     async def open(self, typed: Create, spoken: Spoken, *, key: str | None = None) -> None:
         """At once, whatever is known of Novita by then; what it offers follows. `key`: of a quote.
@@ -91,19 +97,44 @@ class Forms:
     async def keep_up(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """Something was chosen: the estimate and the command line follow. What was typed stays."""
         await ack()
-        view = body["view"]
-        filled = partial_form(view["state"])
-        newer = self._form(filled, view["private_metadata"])
-        # A hash of before another change is refused: then that one brings the estimate.
-        await self._call(lambda: self._client.views_update(view_id=view["id"], hash=view["hash"], view=newer))
+        view, spoken = body["view"], Spoken.of_action(body)
+        with heard(spoken, "form"):
+            self._answering.begin("form", self._redrawn(view, body["actions"][0]["action_ts"], spoken))
+
+    async def _redrawn(self, view: Mapping[str, Any], action_ts: str, spoken: Spoken) -> None:
+        await self._conversation.require_member(spoken)
+        if not self._is_latest(view["id"], action_ts):
+            return
+        newer = self._form(partial_form(view["state"] or {}), view["private_metadata"])
+        # Without its hash: of two changes in a row both carry the one of before, and the later has to win.
+        await self._call(lambda: self._client.views_update(view_id=view["id"], view=newer))
+
+    def _is_latest(self, view_id: str, action_ts: str) -> bool:
+        """Changes of one form may arrive in another order than they were made."""
+        if action_ts < self._latest.get(view_id, ""):
+            return False
+        if len(self._latest) >= _MOST_REMEMBERED:
+            self._latest.pop(next(iter(self._latest)))
+        self._latest[view_id] = action_ts
+        return True
 
     async def suggest(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """From memory, as one types."""
+        """From memory, as one types; nothing to who is no member."""
+        try:
+            await self._conversation.require_member(Spoken.of_search(body))
+        except BotError:
+            await ack(options=[])
+            return
         products = self._buying.form_choices()["products"]
         await ack(options=gpu_suggestions(body.get("value") or "", products))
 
     async def _order(self, ack: AsyncAck, filled: Create, spoken: Spoken, private: str) -> None:
-        outcome = self._answering.begin("create", self._buying.send(filled, spoken))
+        now, shown = price_of(self._buying.estimate(filled)), _shown_price(private)
+        if now is not None and (shown is None or now > shown):
+            # Sending it is the consent, to a price that was there to see.
+            await ack(response_action="update", view=self._form(filled, private, error=dearer_now(now)))
+            return
+        outcome = self._answering.begin("create", self._buying.create(filled, spoken, quoted=shown))
         done = outcome.result() if await is_there(outcome, ACK_CHANGE_WITHIN) else None
         if isinstance(done, BotError):
             await ack(**self._refusal(done, filled, private))
@@ -147,13 +178,24 @@ class Forms:
         return {"response_action": "update", "view": self._form(filled, private, error=_sentence(fault))}
 
     def _form(self, filled: Create, private: str, *, error: str | None = None) -> dict[str, Any]:
+        estimate = self._buying.estimate(filled)
         return create_form(
             **self._buying.form_choices(),
             filled=filled,
-            estimate=self._buying.estimate(filled),
-            private=private,
+            estimate=estimate,
+            private=_with_price(private, price_of(estimate)),
             error=error,
         )
+
+
+def _with_price(private: str, usd_per_hour: Decimal | None) -> str:
+    shown = None if usd_per_hour is None else f"{usd_per_hour:f}"
+    return json.dumps({**json.loads(private), "usd": shown})
+
+
+def _shown_price(private: str) -> Decimal | None:
+    shown = json.loads(private).get("usd")
+    return None if shown is None else Decimal(shown)
 
 
 def beside(field: str, fault: BotError) -> dict[str, Any]:

@@ -82,8 +82,12 @@ class Listeners:
                 return
             await self._obey(ack, command, spoken)
 
-    async def fail(self, error: Exception, body: Mapping[str, Any]) -> BoltResponse:
+    async def fail(self, error: Exception, body: Mapping[str, Any]) -> BoltResponse | None:
         """What nobody listens to, such as the parts of another version, and what no listener foresaw."""
+        if body.get("type") == "event_callback":
+            if not isinstance(error, BoltUnhandledRequestError):
+                unexpected(error)
+            return None  # Bolt has acknowledged it by itself
         if not isinstance(error, BoltUnhandledRequestError):
             return self._failed(unexpected(error), body)
         if "command" in body:
@@ -98,9 +102,13 @@ class Listeners:
             case Ssh(name=name):
                 await self._answering.later(ack, spoken, verb, self._conversation.connect(name, spoken))
             case _:
-                soon = ACK_CHANGE_WITHIN if isinstance(command, Create | Act) else ACK_QUERY_WITHIN
+                soon = ACK_CHANGE_WITHIN if self._changes(command) else ACK_QUERY_WITHIN
                 outcome = self._answering.begin(verb, self._conversation.carry_out(command, spoken))
                 await self._answering.soon(ack, spoken, outcome, soon)
+
+    def _changes(self, command: Command) -> bool:
+        """Acknowledged when it is on disk; a quote is a query."""
+        return isinstance(command, Act) or (isinstance(command, Create) and self._buying.launches(command))
 
     def _failed(self, fault: BotError, body: Mapping[str, Any]) -> BoltResponse:
         if "command" in body:

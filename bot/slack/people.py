@@ -68,7 +68,8 @@ class People:
 def _read(user: Mapping[str, Any], team_id: str) -> Actor:
     outsider = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
     at_home = bool(team_id) and team_id in _teams(user)
-    full = at_home and not any(user.get(flag) for flag in outsider)
+    # Slack's own bot says that it is none; it repeats what anybody tells it to.
+    full = at_home and user["id"] != "USLACKBOT" and not any(user.get(flag) for flag in outsider)
     return Actor(user_id=user["id"], team_id=user.get("team_id"), full_member=full)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.errors import UsageError
-from bot.grammar.commands import SLASH, Create, Offers
+from bot.grammar.commands import Create, Offers
 from bot.messages.blocks import Message
 from bot.messages.quotes import cancelled
 from bot.slack.answering import Answering
 from bot.slack.arguments import parse
-from bot.slack.buying import Buying
+from bot.slack.buying import Buying, no_longer_known
 from bot.slack.conversation import Conversation
 from bot.slack.forms import Forms
 from bot.slack.hearing import heard
@@ -77,9 +76,13 @@ class Presses:
                     else:
                         await self._answering.later(ack, spoken, verb, query(value, spoken))
 
-    async def _change(self, value: str, spoken: Spoken) -> None:
+    async def _change(self, value: str, spoken: Spoken) -> Message | None:
         typed, key = self._buying.change_of(value)
+        await self._conversation.require_member(spoken)
+        if (launched := await self._buying.launched(key)) is not None:
+            return launched
         await self._forms.open(typed, spoken, key=key)
+        return None
 
     async def _cancel(self, _value: str, spoken: Spoken) -> Message:
         await self._conversation.require_member(spoken)
@@ -90,9 +93,9 @@ class Presses:
             page = json.loads(value)
             asked, offset, key = parse(page["line"]), int(page["offset"]), str(page["key"])
         except (ValueError, TypeError, KeyError) as error:
-            raise _no_longer_known() from error
+            raise no_longer_known() from error
         if not isinstance(asked, Offers):
-            raise _no_longer_known()
+            raise no_longer_known()
         return await self._buying.offers(asked, spoken, key=key, offset=offset)
 
     async def _page(self, value: str, spoken: Spoken) -> Message:
@@ -100,12 +103,12 @@ class Presses:
             page = json.loads(value)
             everybody, offset = bool(page["all"]), int(page["offset"])
         except (ValueError, TypeError, KeyError) as error:
-            raise _no_longer_known() from error
+            raise no_longer_known() from error
         return await self._conversation.list_instances(spoken, everybody=everybody, offset=offset)
 
     async def _notify(self, value: str, spoken: Spoken) -> None:
         if value not in set(Notify):
-            raise _no_longer_known()
+            raise no_longer_known()
         await self._conversation.choose_notify(Notify(value), spoken)
 
 
@@ -116,8 +119,4 @@ _REPLACING = frozenset({"requote", "cancel", "change", "offers_page", "page"})
 
 
 async def _unknown(_value: str, _spoken: Spoken) -> Message:
-    raise _no_longer_known()
-
-
-def _no_longer_known() -> UsageError:
-    return UsageError("That button is of another version of mine.", hint=f"{SLASH} list")
+    raise no_longer_known()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Any
 
-_MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 
 
 class Surface(StrEnum):
@@ -72,7 +72,7 @@ class Spoken:
         return cls(
             user_id=user_id,
             surface=_surface(view),
-            channel_id=body.get("channel", {}).get("id"),
+            channel_id=(body.get("channel") or {}).get("id"),
             response_url=body.get("response_url"),
             trigger_id=body.get("trigger_id"),
             view_id=None if view is None else view["id"],
@@ -98,13 +98,18 @@ class Spoken:
         )
 
     @classmethod
+    def of_search(cls, body: Mapping[str, Any]) -> Spoken:
+        """Somebody types into a menu that asks us what it offers."""
+        return cls(user_id=body["user"]["id"], surface=Surface.MODAL, key="search")
+
+    @classmethod
     def of_shortcut(cls, body: Mapping[str, Any]) -> Spoken:
         """A global one, or one of a message."""
         message = body.get("message")
         return cls(
             user_id=body["user"]["id"],
             surface=Surface.SHORTCUT if message is None else Surface.MESSAGE,
-            channel_id=body.get("channel", {}).get("id"),
+            channel_id=(body.get("channel") or {}).get("id"),
             response_url=body.get("response_url"),
             trigger_id=body.get("trigger_id"),
             thread_ts=None if message is None else message.get("thread_ts"),
@@ -121,7 +126,8 @@ class Spoken:
             surface=Surface.DIRECT if is_direct else Surface.MENTION,
             channel_id=event["channel"],
             thread_ts=event.get("thread_ts"),
-            key=f"event:{body.get('event_id')}",
+            # Not by the event: one message may make several.
+            key=f"message:{event['channel']}:{event.get('ts')}",
         )
 
     def kept(self, *, key: str | None = None) -> str:
@@ -130,11 +136,33 @@ class Spoken:
         return json.dumps({**kept, "key": key})
 
 
-def said(event: Mapping[str, Any]) -> str:
+def said(body: Mapping[str, Any]) -> str:
     """What was said to the bot: all of a direct message, what follows the mention elsewhere."""
-    text = event.get("text") or ""
-    mention = _MENTION.search(text)
-    return text[mention.end() :] if mention else text
+    event, us = body["event"], _bot_user(body)
+    before, mention, after = _split(event.get("text") or "", us)
+    if event.get("channel_type") == "im":
+        return f"{before} {after}"
+    return after if mention else before
+
+
+def is_by_a_person(event: Mapping[str, Any]) -> bool:
+    """Not by a bot, we among them, and no edit: what a message means was heard when it was sent."""
+    by_bot = event.get("bot_id") or event.get("user") in {None, "USLACKBOT"}
+    return not (by_bot or event.get("subtype") or event.get("edited"))
+
+
+def _bot_user(body: Mapping[str, Any]) -> str | None:
+    authorizations = body.get("authorizations") or [{}]
+    user_id: str | None = authorizations[0].get("user_id")
+    return user_id
+
+
+def _split(text: str, user_id: str | None) -> tuple[str, bool, str]:
+    """Around the mention of this user; of the first one, where it is not known who we are."""
+    for mention in _MENTION.finditer(text):
+        if user_id is None or mention[1] == user_id:
+            return text[: mention.start()], True, text[mention.end() :]
+    return text, False, ""
 
 
 def _surface(view: Mapping[str, Any] | None) -> Surface:

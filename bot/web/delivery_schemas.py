@@ -15,7 +15,9 @@ _NOT_A_TIME = "must be a time such as 2026-11-26T00:00:00Z"
 
 class DeliveryQuery(BaseModel):
     state: DeliveryState | None = None
-    kind: TargetKind | None = Field(None, description="`webhook`, or `notice` for Slack.")
+    kind: TargetKind | None = Field(
+        None, description="`webhook`; `notice` for a thread in Slack, `direct` for a direct message there."
+    )
     instance_id: str | None = Field(None, alias="instanceId", max_length=100)
     limit: int = Field(50, ge=1, le=100)
     offset: int = Field(0, ge=0, le=10**9)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
 from storage.records import State, Totals
@@ -52,17 +52,18 @@ def count_instances(connection: Connection, now: datetime) -> Counts:
     )
 
 
-def sum_up(connection: Connection) -> Totals:
-    """What a person wants to know of it."""
-    found = {row[0]: row[1] for row in connection.execute(_BY_STATE)}
+def sum_up(connection: Connection, requester: str | None) -> Totals:
+    """What a person wants to know of it. `requester`: whose; None: everybody's."""
+    whose = () if requester is None else (instances.c.requester == requester,)
+    found = {row[0]: row[1] for row in connection.execute(_BY_STATE.where(*whose))}
     return Totals(
         running=found.get(State.RUNNING, 0),
         under_way=sum(found.get(state, 0) for state in _UNDER_WAY),
         stopped=found.get(State.STOPPED, 0),
-        usd_per_hour=_usd_per_hour(connection),
+        usd_per_hour=_usd_per_hour(connection, *whose),
     )
 
 
-def _usd_per_hour(connection: Connection) -> Decimal:
-    billed = connection.execute(_BILLED)
+def _usd_per_hour(connection: Connection, *whose: ColumnElement[bool]) -> Decimal:
+    billed = connection.execute(_BILLED.where(*whose))
     return sum((offer.usd_per_hour * count for offer, count in billed), Decimal(0))

@@ -137,6 +137,13 @@ class Deliveries:
         dead = (deliveries.c.state == DeliveryState.DEAD, deliveries.c.created_at >= since)
         return await self._ledger.write(lambda transaction: _make_due(transaction, *dead))
 
+    async def is_told_directly(self, event_id: str) -> bool:
+        """The requester gets a direct message of this event: that was written with it."""
+        direct = select(deliveries.c.id).where(
+            deliveries.c.event_id == event_id, deliveries.c.target_kind == TargetKind.DIRECT
+        )
+        return await self._ledger.read(lambda connection: connection.execute(direct).first() is not None)
+
     async def list_deliveries(
         self, wanted: Wanted = ALL, *, limit: int = 100, offset: int = 0
     ) -> tuple[tuple[Delivery, ...], int]:

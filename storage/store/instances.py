@@ -108,9 +108,9 @@ class Instances:
         now = self._ledger.clock()
         return await self._ledger.read(lambda connection: count_instances(connection, now))
 
-    async def totals(self) -> Totals:
-        """Of everybody's."""
-        return await self._ledger.read(sum_up)
+    async def totals(self, requester: str | None = None) -> Totals:
+        """None: of everybody's."""
+        return await self._ledger.read(lambda connection: sum_up(connection, requester))
 
     async def launches(self, limit: int) -> tuple[Launch, ...]:
         """The latest that got ready, newest first."""

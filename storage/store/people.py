@@ -71,6 +71,13 @@ class People:
 
         await self._ledger.write(work, urgent=True)
 
+    async def close_home(self, user_id: str) -> None:
+        """It is due no more, whatever changes. Idempotent."""
+        closed = (
+            update(people).where(people.c.user_id == user_id).values(has_home=False, due_at=None, **FREED)
+        )
+        await self._ledger.write(lambda transaction: transaction.change(closed), urgent=True)
+
     async def lease_homes(self, limit: int) -> tuple[LeasedHome, ...]:
         """The longest due first."""
         lease = self._ledger.lease

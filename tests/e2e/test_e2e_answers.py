@@ -192,7 +192,10 @@ async def test_the_form_shows_what_is_wrong_and_creates_what_is_right(stage: Sta
     assert dear.view is not None
     assert "costs more than your --max ($0.01/h)" in dear.view.words
     assert stage.created() == 0
-    right = await stage.ada.submit(values={"max": "2"})
+    unseen = await stage.ada.submit(values={"max": "2"})
+    assert "Press Launch again" in unseen.view.words
+    assert stage.created() == 0
+    right = await stage.ada.submit()
     assert (right.ok, right.errors, right.view) == (True, {}, None)
     await stage.slack.redeliver(right.envelope_id, new_envelope=True)
     await stage.told("my-train", "instance.ready")

@@ -265,19 +265,21 @@ DETAILS = st.builds(
 )
 USUAL = st.none() | st.timedeltas(timedelta(0), timedelta(days=30))
 HISTORIES = st.lists(FACTS, max_size=12)
+TOTALS = st.builds(
+    Totals,
+    running=st.integers(0, 500),
+    under_way=st.integers(0, 500),
+    stopped=st.integers(0, 500),
+    usd_per_hour=PRICES,
+)
 HOMES = st.builds(
     HomeFacts,
     user_id=st.just("U0ALICE"),
     instances=st.lists(INSTANCES, max_size=6, unique_by=lambda i: i.id).map(tuple),
     total=st.integers(0, 500),
     failures=st.lists(INSTANCES, max_size=4, unique_by=lambda i: i.id).map(tuple),
-    team=st.builds(
-        Totals,
-        running=st.integers(0, 500),
-        under_way=st.integers(0, 500),
-        stopped=st.integers(0, 500),
-        usd_per_hour=PRICES,
-    ),
+    mine=TOTALS,
+    team=TOTALS,
     notify=st.sampled_from(Notify),
     now=st.just(NOW),
 )

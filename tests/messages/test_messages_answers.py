@@ -24,6 +24,7 @@ from bot.errors import (
     UsageError,
 )
 from bot.messages import answers
+from bot.messages.modals import as_modal, working_modal
 from bot.messages.mrkdwn import date
 from bot.sandbox.slack.blocklint import lint_message, lint_view
 from storage.cloud import Connection, Details, Endpoint, Observation, Phase, Secrets
@@ -243,13 +244,13 @@ def test_a_press_that_came_too_late_says_what_was_pressed_and_what_is_so_now():
 
 def test_any_answer_can_be_a_modal():
     message = answers.status(running(), LATER)
-    view = answers.as_modal(message, title="Status of an instance of mine")
+    view = as_modal(message, title="Status of an instance of mine")
     assert view["blocks"] == message["blocks"]
     assert view["title"]["text"] == "Status of an instance o…"
     assert "submit" not in view
     assert lint_view(view) == []
-    assert answers.as_modal({"text": "x", "blocks": []}, title="X")["blocks"][0]["text"]["text"] == "x"
-    assert lint_view(answers.working_modal("Status")) == []
+    assert as_modal({"text": "x", "blocks": []}, title="X")["blocks"][0]["text"]["text"] == "x"
+    assert lint_view(working_modal("Status")) == []
 
 
 def test_the_help_lists_every_verb_and_the_flags_of_one():

@@ -18,6 +18,7 @@ LATER = NOW + seconds(1200)
 STOCK = Failure(code="INSUFFICIENT_RESOURCE", message="No stock")
 FAILED = creating(id="f" * 16, name="bad", state=State.FAILED, wish=None, error=STOCK)
 TEAM = Totals(running=4, under_way=1, stopped=2, usd_per_hour=Decimal("3.21"))
+MINE = Totals(running=1, under_way=1, stopped=1, usd_per_hour=Decimal("0.72"))
 NOBODY = Totals(running=0, under_way=0, stopped=0, usd_per_hour=Decimal(0))
 
 
@@ -27,6 +28,7 @@ def facts(*instances, **changes):
         instances=instances,
         total=len(instances),
         failures=(),
+        mine=MINE,
         team=TEAM,
         notify=Notify.THREAD,
         now=LATER,
@@ -49,7 +51,15 @@ def test_it_begins_with_what_matters():
 
 
 def test_without_anything_billed_it_says_so():
-    assert "nothing is billed just now" in text(blocks_of(stopped())["short"])
+    assert "nothing is billed just now" in text(blocks_of(stopped(), mine=NOBODY)["short"])
+
+
+def test_what_is_billed_is_of_all_that_i_have_a_failed_one_that_still_bills_among_them():
+    bills = replace(FAILED, novita_id="n1", billing_since=NOW, bound_at=NOW, offer=running().offer)
+    mine = replace(MINE, running=30, usd_per_hour=Decimal("10.80"))
+    said = text(blocks_of(mine=mine, failures=(bills,), total=31)["short"])
+    assert said.startswith("*30 running* · $10.80/h just now")
+    assert not said.endswith("$0.00 spent so far on those below")
 
 
 def test_each_of_mine_has_its_state_price_cost_links_and_buttons():

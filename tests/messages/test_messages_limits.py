@@ -47,6 +47,7 @@ from bot.grammar.usage import BY_WORD
 from bot.messages import answers
 from bot.messages.card import card
 from bot.messages.home import HomeFacts, home, stranger_home
+from bot.messages.modals import as_modal, working_modal
 from bot.messages.notices import direct_notice, notice
 from bot.messages.offering import offers_list
 from bot.messages.quotes import cancelled, quote_card
@@ -152,8 +153,8 @@ def test_every_answer_about_an_instance_is_taken_and_tells_no_secret(i, verb, no
 @given(INSTANCES, DETAILS, WILD.map(lambda text: f"About {text}"))
 def test_every_answer_can_be_a_modal(i, details, title):
     for message in (answers.status(i, NOW), answers.connect(i, details)):
-        check_view(answers.as_modal(message, title=title))
-    check_view(answers.working_modal(title))
+        check_view(as_modal(message, title=title))
+    check_view(working_modal(title))
 
 
 @some(0.25)  # each draws many instances
@@ -265,6 +266,7 @@ def test_every_state_and_wish_has_its_lines_in_lists_and_at_home(wish):
                 instances=tuple(each),
                 total=len(each),
                 failures=tuple(each),
+                mine=team,
                 team=team,
                 notify=Notify.THREAD,
                 now=NOW,

@@ -79,6 +79,21 @@ class Office:
         assert (await person.command(line, channel=GPU)).ok
         return await self.slack.wait_for(lambda: person.view)
 
+    async def priced(self, line: str = "/gpu create") -> View:
+        """The form with a GPU chosen, whose price it shows."""
+        view = await self.form(line)
+        await self.ada.choose(view, "gpu", SOLD)
+        await self.slack.wait_for(lambda: self.ada.view is not None and "About" in self.ada.view.words)
+        assert self.ada.view is not None
+        return self.ada.view
+
+    async def orders(self, view: View, values: dict[str, Any] | None = None) -> Reply:
+        """Presses Launch, and once more where the price had not been shown yet."""
+        reply = await self.ada.submit(view, values)
+        if reply.view is not None and "Press Launch again" in reply.view.words:
+            reply = await self.ada.submit()
+        return reply
+
     async def sends(self, delivery: Delivery, **changes: Any) -> Ack:
         """`delivery` with a payload that is not as it should be; None takes a part away."""
         changed = {**delivery.payload, **changes}

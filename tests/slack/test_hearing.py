@@ -50,8 +50,8 @@ async def test_buttons_and_the_form_are_told_apart(either: Office):
         await either.presses(card, "status")
         await either.presses(card, "stop")
         view = await either.form()
-        await either.ada.submit(view, values={"gpu": SOLD, "name": "Not a name", "template": "107672"})
-        await either.ada.submit(view, values={"name": "other"})
+        await either.orders(view, values={"gpu": SOLD, "name": "Not a name", "template": "107672"})
+        await either.orders(view, values={"name": "other"})
         await either.side._replies.drain(within=seconds(5))
     assert sorted(answered(lines)) == [
         ("button", "ssh", "ok", "info"),

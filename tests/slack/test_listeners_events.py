@@ -8,6 +8,7 @@ import pytest
 from samples import seconds
 from slack_office import CREATE, GPU, PASSWORD, SOLD, Office
 
+from bot.sandbox.slack.faults import HttpStatus
 from bot.sandbox.slack.messages import Message
 from bot.slack.listeners import ABOUT, RENT, RENT_HERE
 from storage.records import EventKind, Instance, NewCard, NewEvent, Notify
@@ -77,6 +78,33 @@ async def test_a_mention_that_needs_the_form_is_answered_with_a_button_for_it(o:
     assert form.values["name"]["name"]["value"] == "my-train"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"edited": {"user": "U0ADA", "ts": "1.2"}},
+        {"bot_id": "B1"},
+        {"user": None},
+        {"user": "USLACKBOT"},
+        {"subtype": "message_changed"},
+    ],
+)
+async def test_an_edit_and_what_no_person_says_does_nothing(o: Office, changes: dict):
+    sent = await o.ada.mention(GPU, f"{CREATE.removeprefix('/gpu ')} --yes")
+    await whispered(o)
+    event = {**sent.delivery.payload["event"], "ts": "9.9", **changes}
+    for kind in ({}, {"type": "message", "channel_type": "im", "channel": "D1"}):
+        assert (await o.sends(sent.delivery, event={**event, **kind}, event_id="Ev9")).error is None
+    await o.side._replies.drain(within=seconds(5))
+    assert len(await o.instances()) == 1
+
+
+async def test_of_several_mentions_the_bots_own_counts(o: Office):
+    await o.ada.mention(GPU, "help")
+    await whispered(o)
+    await o.ada.write(GPU, "@ben stop asking @gpu-ops list")
+    assert "You have no instance" in (await whispered(o, 2)).words
+
+
 async def test_what_a_guest_mentions_is_refused(o: Office):
     await o.slack.person("U0GUS").mention(GPU, "create")
     await o.slack.wait_for(lambda: o.whispers("U0GUS"))
@@ -107,7 +135,7 @@ async def test_the_global_shortcut_opens_the_form_and_the_card_goes_to_direct_me
     await o.ada.shortcut(RENT)
     form = await o.slack.wait_for(lambda: o.ada.view)
     values = {"gpu": SOLD, "name": "my-train", "template": "107672"}
-    assert (await o.ada.submit(form, values)).ok
+    assert (await o.orders(form, values)).ok
     await o.side._replies.drain(within=seconds(5))
     assert (await o.instance()).channel == "U0ADA"
 
@@ -115,7 +143,7 @@ async def test_the_global_shortcut_opens_the_form_and_the_card_goes_to_direct_me
 async def test_a_shortcut_of_a_message_opens_the_form_for_its_channel(o: Office):
     await o.ada.shortcut(RENT_HERE, o.ada.say(GPU, "who needs a GPU?"))
     form = await o.slack.wait_for(lambda: o.ada.view)
-    await o.ada.submit(form, {"gpu": SOLD, "template": "107672"})
+    await o.orders(form, {"gpu": SOLD, "template": "107672"})
     await o.side._replies.drain(within=seconds(5))
     assert (await o.instance()).channel == GPU
 
@@ -147,6 +175,27 @@ async def test_a_guest_sees_a_home_that_says_who_the_bot_is_for(o: Office):
     home = await o.slack.wait_for(lambda: guest.home_view)
     assert "members" in home.words
     assert await home_is_due(o) == []
+
+
+async def test_a_member_who_became_a_guest_sees_no_home_that_goes_on(o: Office):
+    await o.ada.home()
+    await o.side._replies.drain(within=seconds(5))
+    assert await home_is_due(o) == ["U0ADA"]
+    ada = o.slack.workspace.users["U0ADA"]
+    o.slack.workspace.users["U0ADA"] = replace(ada, is_restricted=True)
+    o.scene.clock.advance(601)
+    await o.ada.home()
+    await o.slack.wait_for(lambda: o.ada.home_view and "members" in o.ada.home_view.words)
+    await o.scene.store.people.choose("U0ADA", Notify.QUIET)
+    assert await home_is_due(o) == []
+
+
+async def test_a_home_that_cannot_be_shown_now_says_so(o: Office):
+    o.slack.fail("users.info", HttpStatus(500))
+    await o.ada.home()
+    home = await o.slack.wait_for(lambda: o.ada.home_view)
+    assert "try again" in home.words
+    assert "Refresh" in home.words
 
 
 async def at_home(o: Office, *buttons: tuple[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 from samples import seconds
@@ -21,7 +22,7 @@ FILLED = {"gpu": SOLD, "template": "107672", "name": "my-train"}
 async def test_the_form_becomes_an_instance(either: Office):
     view = await either.form()
     told = await either.told(
-        either.ada.submit(view, {**FILLED, "count": "2", "billing": "onDemand", "disk": "80", "max": "1.5"})
+        either.orders(view, {**FILLED, "count": "2", "billing": "onDemand", "disk": "80", "max": "1.5"})
     )
     assert "Creating *my-train*" in told.words
     assert either.ada.view is None
@@ -32,7 +33,7 @@ async def test_the_form_becomes_an_instance(either: Office):
 
 
 async def test_what_the_form_said_it_costs_is_what_dearer_offers_are_held_against(o: Office):
-    await o.told(o.ada.submit(await o.form(), {**FILLED, "count": "2"}))
+    await o.told(o.orders(await o.form(), {**FILLED, "count": "2"}))
     assert (await o.instance()).first_usd_per_hour == Decimal("0.72")
 
 
@@ -70,8 +71,45 @@ async def test_a_form_whose_look_up_fails_lets_one_type_instead_of_choosing(o: O
         o.scene.novita.before[call] += [NovitaUnavailable("Novita does not answer.")] * 4
     await o.form()
     view = await o.slack.wait_for(lambda: o.ada.view if "gpu" in o.ada.view.values else None)
-    told = await o.told(o.ada.submit(view, {"gpu": "4090", "image": "mine:1"}))
+    told = await o.told(o.orders(view, {"gpu": "4090", "image": "mine:1"}))
     assert "Creating" in told.words
+
+
+async def test_a_price_that_was_not_shown_is_shown_before_anything_is_rented(o: Office):
+    reply = await o.ada.submit(await o.form(), FILLED)
+    assert "It costs $0.36/h now. Press Launch again" in reply.view.words
+    assert await o.instances() == []
+    await o.told(o.ada.submit())
+    assert (await o.instance()).first_usd_per_hour == Decimal("0.36")
+
+
+async def test_a_price_that_rose_under_the_form_is_asked_about(o: Office):
+    view = await o.priced()
+    for cached in o.scene.catalog._products.values():
+        cached.value = tuple(replace(p, usd_per_gpu_hour=Decimal("0.90")) for p in cached.value)
+    reply = await o.ada.submit(view, FILLED)
+    assert "It costs $0.90/h now" in reply.view.words
+    assert await o.instances() == []
+
+
+async def test_of_two_changes_in_a_row_the_later_one_is_shown(o: Office):
+    view = await o.priced()
+    earlier = (await o.ada.choose(view, "count", "2")).delivery
+    await o.slack.wait_for(lambda: "$0.72" in o.ada.view.words)
+    await o.ada.choose(o.ada.view, "count", "4")
+    await o.slack.wait_for(lambda: "$1.44" in o.ada.view.words)
+    await o.slack.deliver(earlier)
+    await o.side._replies.drain(within=seconds(5))
+    assert "$1.44" in o.ada.view.words
+
+
+async def test_who_is_no_member_is_offered_nothing(o: Office):
+    view = await o.form()
+    element = next(b["element"] for b in view.blocks if b["block_id"] == "gpu")
+    block = next(b for b in view.blocks if b["block_id"] == "gpu")
+    delivery = o.slack.payloads.suggestion(view, block, element, "4090")
+    ack = await o.sends(delivery, user={"id": "U0GUS", "team_id": "T0SANDBOX"})
+    assert ack.payload == {"options": []}
 
 
 async def test_the_estimate_and_the_command_follow_what_is_chosen(o: Office):
@@ -85,14 +123,6 @@ async def test_the_estimate_and_the_command_follow_what_is_chosen(o: Office):
     assert await o.instances() == []
 
 
-async def test_an_estimate_that_is_overtaken_by_another_change_is_dropped(o: Office):
-    view = await o.form("/gpu create 4090")
-    o.slack.fail("views.update", ErrorCode("hash_conflict"))
-    await o.ada.choose(view, "count", "2")
-    await o.ada.choose(o.ada.view, "count", "4")
-    await o.slack.wait_for(lambda: "$1.44" in o.ada.view.words)
-
-
 async def test_gpus_are_found_as_one_types(o: Office):
     view = await o.form()
     found = await o.ada.search(view, "gpu", "4090")
@@ -103,25 +133,25 @@ async def test_gpus_are_found_as_one_types(o: Office):
 
 async def test_mistakes_are_told_at_their_fields_and_nothing_is_made(either: Office):
     view = await either.form()
-    reply = await either.ada.submit(view, {"name": "no spaces!", "image": "a:1", "gpu": FILLED["gpu"]})
+    reply = await either.orders(view, {"name": "no spaces!", "image": "a:1", "gpu": FILLED["gpu"]})
     assert list(reply.errors) == ["name"]
-    reply = await either.ada.submit(view, {"name": "my-train", "image": "a:1", "template": "107672"})
+    reply = await either.orders(view, {"name": "my-train", "image": "a:1", "template": "107672"})
     assert reply.errors == {"image": "Choose either a template or an image."}
     assert either.ada.view is not None
     assert await either.instances() == []
 
 
 async def test_a_form_without_template_or_image_says_so_at_the_field(o: Office):
-    reply = await o.ada.submit(await o.form(), {"gpu": FILLED["gpu"]})
+    reply = await o.orders(await o.form(), {"gpu": FILLED["gpu"]})
     assert reply.errors == {"template": "Choose a template, or name an image below."}
 
 
 async def test_a_taken_name_is_told_at_its_field_with_a_free_one(either: Office):
     await either.types(CREATE)
     view = await either.form()
-    reply = await either.ada.submit(view, FILLED)
+    reply = await either.orders(view, FILLED)
     assert reply.errors == {"name": "The name my-train is in use. my-train-2 is free."}
-    told = await either.told(either.ada.submit(view, {"name": "my-train-2"}))
+    told = await either.told(either.orders(view, {"name": "my-train-2"}))
     assert "Creating *my-train-2*" in told.words
 
 
@@ -130,17 +160,17 @@ async def test_what_is_wrong_as_a_whole_is_told_above_the_fields_which_stay_fill
         raise NoOffer("Sold <!channel> out.", code="NO_AVAILABLE_PRODUCTS")
 
     monkeypatch.setattr(o.scene.catalog, "disprove", disprove)
-    reply = await o.ada.submit(await o.form(), FILLED)
+    reply = await o.orders(await o.form(), FILLED)
     assert reply.errors == {}
     assert reply.view is not None
     assert "Sold &lt;!channel&gt; out." in reply.view.words
     assert reply.view.values["name"]["name"]["value"] == "my-train"
     monkeypatch.undo()
-    assert "Creating *my-train*" in (await o.told(o.ada.submit())).words
+    assert "Creating *my-train*" in (await o.told(o.orders(o.ada.view))).words
 
 
 async def test_what_is_wrong_with_an_unknown_gpu_is_told_at_its_field(o: Office):
-    delivery = o.slack.payloads.view_submission(o.ada.fill(await o.form(), FILLED))
+    delivery = o.slack.payloads.view_submission(o.ada.fill(await o.priced(), FILLED))
     view = delivery.payload["view"]
     typed = {"type": "plain_text_input", "value": "B300"}
     values = {**view["state"]["values"], "gpu": {"gpu": typed}}
@@ -150,7 +180,7 @@ async def test_what_is_wrong_with_an_unknown_gpu_is_told_at_its_field(o: Office)
 
 async def test_a_guest_who_got_hold_of_a_form_gets_nothing(o: Office):
     """The one who opens it and the one who sends it need not be the same to us."""
-    view = await o.form()
+    view = await o.priced()
     delivery = o.slack.payloads.view_submission(o.ada.fill(view, FILLED))
     ack = await o.sends(delivery, user={"id": "U0GUS", "team_id": "T0SANDBOX"})
     assert ack.payload["response_action"] == "update"
@@ -165,14 +195,14 @@ async def test_an_own_fault_keeps_the_form_open_and_has_a_reference(o: Office, m
     monkeypatch.setattr(o.scene.catalog, "disprove", disprove)
     view = await o.form()
     with capture_logs() as logs:
-        reply = await o.ada.submit(view, FILLED)
+        reply = await o.orders(view, FILLED)
     assert reply.view is not None
     assert f"Reference: {logs[0]['reference']}" in reply.view.words
     assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
 
 
 async def test_a_form_that_is_sent_twice_makes_one_instance(either: Office):
-    view = either.ada.fill(await either.form(), FILLED)
+    view = either.ada.fill(await either.priced(), FILLED)
     delivery = either.slack.payloads.view_submission(view)
     acks = await asyncio.gather(either.sends(delivery), either.sends(delivery))
     assert [ack.payload for ack in acks] == [{}, {}]
@@ -187,7 +217,7 @@ async def test_a_form_that_takes_long_closes_and_its_answer_follows(o: Office, m
     view = await o.form()
     o.scene.clock.advance(601)  # who Ada is has to be asked again
     o.slack.fail("users.info", Hang())
-    reply = await o.ada.submit(view, FILLED)
+    reply = await o.orders(view, FILLED)
     assert (reply.ok, o.ada.view) == (True, None)
     await o.slack.wait_for(o.whispers)
     assert "Please try again" in o.whispers()[0].words

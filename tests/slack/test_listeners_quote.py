@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,8 @@ from slack_office import GPU, Office
 from bot.sandbox.slack.messages import Message
 from bot.slack.buying import order_key
 from bot.slack.spoken import Spoken, Surface
+from storage.records import State
+from storage.store.finding import Find
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +118,7 @@ async def test_change_opens_the_form_with_what_was_typed_and_buys_the_same_quote
     await o.ada.press(quote, "Change")
     form = await o.slack.wait_for(lambda: o.ada.view)
     assert form.values["name"]["name"]["value"] == "my-train"
-    assert (await o.ada.submit(form, {"count": "4"})).ok
+    assert (await o.orders(form, {"count": "4"})).ok
     await o.slack.wait_for(lambda: "Creating" in o.whispers()[-1].words)
     assert (await o.instance()).request.gpu_count == 4
     o.scene.clock.advance(5)
@@ -131,6 +134,32 @@ async def test_a_launch_that_is_refused_leaves_the_quote_where_it_can_be_launche
     await o.slack.wait_for(lambda: "is in use" in o.whispers()[-1].words)
     assert "Launch" in next(m for m in o.whispers() if m.ts == quote.ts).buttons
     assert len(await o.instances()) == 1
+
+
+async def test_a_quote_whose_launch_failed_says_how_to_rent_another(o: Office):
+    quote = await quoted(o)
+    await o.ada.press(quote, "Launch")
+    await o.slack.wait_for(lambda: "Creating" in o.whispers()[-1].words)
+    created = await o.instance()
+    await o.scene.store.instances.wish(
+        Find(ref=created.id), key=None, decide=lambda i: (replace(i, state=State.FAILED, wish=None), None)
+    )
+    o.scene.clock.advance(5)
+    for button in ("Launch", "Change"):
+        await o.ada.press(quote, button)
+        await o.slack.wait_for(lambda: "To rent another: `/gpu create" in o.whispers()[-1].words)
+    assert o.ada.view is None
+
+
+async def test_a_quote_that_waits_for_novita_is_acknowledged_as_a_query(o: Office):
+    o.scene.clock.advance(61)
+    gate = o.scene.novita.gates["products"] = asyncio.Event()
+    began = asyncio.get_running_loop().time()
+    assert (await o.ada.command("/gpu create 4090", channel=GPU)).ok
+    assert asyncio.get_running_loop().time() - began < 1.5
+    gate.set()
+    await o.slack.wait_for(o.whispers)
+    assert "Launch" in o.whispers()[-1].buttons
 
 
 async def test_cancel_rents_nothing(o: Office):

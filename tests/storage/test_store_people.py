@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from storage_samples import HOOK, NOTICE, NOW, OFFER, REQUEST, event
+from storage_samples import HOOK, NOTICE, NOW, OFFER, REQUEST, event, id_of
 from storage_world import World
 
 from storage.records import EventKind, NewCard, Notify, State, Target, TargetKind
@@ -113,6 +113,16 @@ async def test_a_lost_lease_of_a_home_writes_nothing(world: World) -> None:
     assert await world.store.people.settle(again)
 
 
+async def test_a_home_that_was_closed_is_due_no_more(world: World) -> None:
+    await world.store.people.open_home("U1")
+    leased = await lease(world)
+    await world.store.people.close_home("U1")
+    assert not await world.store.people.settle(leased)
+    world.clock.advance(10)
+    await world.add(1, card=CARD)
+    assert await world.store.people.lease_homes(5) == ()
+
+
 DIRECT = Target(kind=TargetKind.DIRECT, address="U1")
 
 
@@ -132,6 +142,16 @@ async def test_who_wants_direct_messages_gets_each_notice_there_too(
     await world.add(1, targets=(NOTICE,))
     rows, _ = await world.store.deliveries.list_deliveries()
     assert sorted((row.target for row in rows), key=lambda target: target.kind) == expected
+
+
+async def test_an_event_knows_whether_its_requester_is_told_directly(world: World) -> None:
+    await world.add(1, targets=(NOTICE,))
+    await world.store.people.choose("U1", Notify.DIRECT)
+    await world.add(2, targets=(NOTICE,))
+    rows, _ = await world.store.deliveries.list_deliveries()
+    told = {row.event.instance_id: row.event.id for row in rows}
+    assert not await world.store.deliveries.is_told_directly(told[id_of(1)])
+    assert await world.store.deliveries.is_told_directly(told[id_of(2)])
 
 
 async def test_nobody_is_told_directly_of_what_is_no_notice(world: World) -> None:
@@ -169,6 +189,9 @@ async def test_the_team_is_summed_up_for_people(world: World) -> None:
     totals = await world.store.instances.totals()
     assert (totals.running, totals.under_way, totals.stopped) == (1, 2, 1)
     assert totals.usd_per_hour == OFFER.usd_per_hour * 2
+    await world.add(9, state=State.RUNNING, requester="U2", **billed)
+    hers = await world.store.instances.totals("U2")
+    assert (hers.running, hers.under_way, hers.usd_per_hour) == (1, 0, OFFER.usd_per_hour)
 
 
 async def test_launches_are_those_that_got_ready_newest_first(world: World) -> None:
