@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bot import settings as settings_of_the_environment
 from bot.logs import configure
+from bot.redaction import Redaction
 from bot.settings import Settings, SettingsError
-from storage.errors import StorageError
+from storage.errors import DatabaseUnavailable, StorageError
 
 _ENV_FILE = Path(".env")
 FAILED = 1
@@ -71,7 +72,7 @@ def _run(settings: Settings) -> int:
     try:
         return asyncio.run(run(settings, notify=notifier(os.environ.get("NOTIFY_SOCKET"))))
     except (ListenError, StorageError) as error:
-        return _gave_up(error)
+        return _gave_up(error, settings)
 
 
 def _check(settings: Settings) -> int:
@@ -86,13 +87,15 @@ def _migrate(settings: Settings) -> int:
     try:
         changed = asyncio.run(migrate(settings.database_url.get_secret_value()))
     except StorageError as error:
-        return _gave_up(error)
+        return _gave_up(error, settings)
     print("migrated" if changed else "up to date")  # noqa: T201
     return 0
 
 
-def _gave_up(error: Exception) -> int:
-    print(error, file=sys.stderr)  # noqa: T201 - a person reads it where the service was started
+def _gave_up(error: Exception, settings: Settings) -> int:
+    text = f"DATABASE_URL: {error}" if isinstance(error, DatabaseUnavailable) else str(error)
+    hidden = Redaction(settings_of_the_environment.secrets_of(settings))
+    print(hidden.text(text), file=sys.stderr)  # noqa: T201 - a person reads it where the service was started
     return FAILED
 
 

@@ -6,7 +6,7 @@ StorageError
 ├── KeyReused               the request key came before, with another request
 ├── NoSuchInstance          nothing of that id or name; carries near names
 ├── Ambiguous               the name was left out and there are several; carries their names
-├── DatabaseBusy            another process has the SQLite file
+├── DatabaseBusy            another process has the SQLite file, or the tables that are to be migrated
 ├── DatabaseNotMigrated     no tables yet, or those of an older version
 ├── DatabaseTooNew          a later version of this program made it
 └── DatabaseUnavailable     it cannot be reached, or not written; told once in the log, by whoever watches it

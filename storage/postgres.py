@@ -8,6 +8,8 @@ from typing import TypeVar
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from storage.places import POSTGRES_ARGUMENTS
+
 T = TypeVar("T")
 
 
@@ -18,7 +20,9 @@ class PostgresDatabase:
         self.deployment = ""
         self.generation = None
         # Asked before use: after a restart of the server the first transaction must not fail.
-        self._engine = create_async_engine(place, pool_pre_ping=True, hide_parameters=True)
+        self._engine = create_async_engine(
+            place, connect_args=POSTGRES_ARGUMENTS, pool_pre_ping=True, hide_parameters=True
+        )
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work)
