@@ -15,12 +15,14 @@ from bot.asking import Acted, Actor, Asked, Defaults, Origin
 from bot.catalog import Catalog
 from bot.cloud import Cloud
 from bot.errors import (
+    UPGRADING,
     BotError,
     InstanceNotFound,
     InvalidState,
     KeyReused,
     NameTaken,
     NotAllowed,
+    TryAgain,
     UsageError,
 )
 from bot.matching import match_gpu
@@ -30,7 +32,7 @@ from bot.usual import UsualStarts
 from bot.wishes import grant
 from storage import errors as refusals
 from storage.cloud import Details, Secrets
-from storage.errors import Ambiguous, NameInUse, NoSuchInstance
+from storage.errors import Ambiguous, NameInUse, NoSuchInstance, Unreadable
 from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, Notify, State, Wish
 from storage.store.finding import Find
 from storage.store.store import Store
@@ -282,6 +284,8 @@ def _finding(ref: str | None, verb: str) -> Iterator[None]:
     except NoSuchInstance as error:
         hint = f"/gpu {verb} {error.near[0]}" if error.near else "/gpu list all"
         raise InstanceNotFound(_not_found(ref), hint=hint) from error
+    except Unreadable as error:
+        raise TryAgain(UPGRADING) from error
 
 
 def _not_found(ref: str | None) -> str:

@@ -9,6 +9,7 @@ StorageError
 ├── DatabaseBusy            another process has the SQLite file, or the tables that are to be migrated
 ├── DatabaseNotMigrated     no tables yet, or those of an older version
 ├── DatabaseTooNew          a later version of this program made it
+├── Unreadable              a later version of this program wrote this row: replicas of that one see to it
 └── DatabaseUnavailable     it cannot be reached, or not written; told once in the log, by whoever watches it
 ```
 """
@@ -56,6 +57,10 @@ class DatabaseNotMigrated(StorageError):
 
 class DatabaseTooNew(StorageError):
     pass
+
+
+class Unreadable(StorageError):
+    """Says which fields, in words that hold nothing secret."""
 
 
 class DatabaseUnavailable(StorageError):
