@@ -1,4 +1,4 @@
-"""The command line: run, demo, check, migrate."""
+"""The command line: run, demo, check, migrate, migrate-data."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _with_settings(_check)
         case "migrate":
             return _with_settings(_migrate)
+        case "migrate-data":
+            return _move(asked)
         case _:
             return _with_settings(_run)
 
@@ -48,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--speed", type=float, default=10.0, help="how much faster than life (default: 10)")
     commands.add_parser("check", help="try the settings, Novita, Slack and the database once")
     commands.add_parser("migrate", help="bring the database to this version (run does it as well)")
+    moving = commands.add_parser("migrate-data", help="move a SQLite database to an empty PostgreSQL one")
+    moving.add_argument(
+        "--from", dest="source", required=True, metavar="URL", help="sqlite:///data/gpu-bot.db"
+    )
+    moving.add_argument(
+        "--to", dest="target", required=True, metavar="URL", help="postgresql://user@host/name"
+    )
     return parser
 
 
@@ -90,6 +99,12 @@ def _migrate(settings: Settings) -> int:
         return _gave_up(error, settings)
     print("migrated" if changed else "up to date")  # noqa: T201
     return 0
+
+
+def _move(asked: argparse.Namespace) -> int:
+    from bot.moving import move_data  # noqa: PLC0415
+
+    return move_data(asked.source, asked.target)
 
 
 def _gave_up(error: Exception, settings: Settings) -> int:

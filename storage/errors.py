@@ -7,6 +7,7 @@ StorageError
 ├── NoSuchInstance          nothing of that id or name; carries near names
 ├── Ambiguous               the name was left out and there are several; carries their names
 ├── DatabaseBusy            another process has the SQLite file, or the tables that are to be migrated
+├── MoveRefused             a database that is to be moved cannot be, and nothing was changed
 ├── DatabaseNotMigrated     no tables yet, or those of an older version
 ├── DatabaseTooNew          a later version of this program made it
 ├── Unreadable              a later version of this program wrote this row: replicas of that one see to it
@@ -48,6 +49,10 @@ class Ambiguous(StorageError):
 
 
 class DatabaseBusy(StorageError):
+    pass
+
+
+class MoveRefused(StorageError):
     pass
 
 

@@ -36,7 +36,7 @@ def bring_up(place: URL) -> bool:
     """See `storage.database.migrate`."""
     if is_sqlite(place):
         path_of(place).parent.mkdir(parents=True, exist_ok=True)
-    engine = sqlite_engine(path_of(place)) if is_sqlite(place) else _postgres_engine(place)
+    engine = sqlite_engine(path_of(place)) if is_sqlite(place) else postgres_engine(place)
     try:
         with engine.connect() as connection:
             if is_present(connection):
@@ -46,7 +46,7 @@ def bring_up(place: URL) -> bool:
         engine.dispose()
 
 
-def _postgres_engine(place: URL) -> Engine:
+def postgres_engine(place: URL) -> Engine:
     return create_engine(place, connect_args=POSTGRES_ARGUMENTS, hide_parameters=True)
 
 
@@ -75,7 +75,7 @@ def _bring_up_postgres(engine: Engine) -> bool:
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
-    _wait_for_locks(connection, OTHERS_WITHIN)
+    wait_for_locks(connection, OTHERS_WITHIN)
     try:
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     except exc.OperationalError as error:
@@ -85,11 +85,11 @@ def _alone(connection: Connection) -> Iterator[None]:
         raise DatabaseBusy(
             f"Another process has been bringing the database to this version for more than {seconds} s."
         ) from error
-    _wait_for_locks(connection, LOCK_WITHIN)
+    wait_for_locks(connection, LOCK_WITHIN)
     yield
 
 
-def _wait_for_locks(connection: Connection, within: timedelta) -> None:
+def wait_for_locks(connection: Connection, within: timedelta) -> None:
     """Of this transaction only: a connection pooler may give the session to somebody else afterwards."""
     milliseconds = str(within // timedelta(milliseconds=1))
     connection.execute(select(func.set_config("lock_timeout", milliseconds, True)))
