@@ -32,11 +32,11 @@ from storage import moving
 from storage.database import Database, migrate, open_database
 from storage.errors import DatabaseBusy, DatabaseNotMigrated, DatabaseTooNew, MoveRefused
 from storage.moving import BATCH, Progress, move
-from storage.records import EventKind, NewCard
+from storage.records import EventKind, NewCard, Notify
 from storage.sqlite import lock_file
 from storage.store.keys import RequestKey
 from storage.store.store import make_store
-from storage.tables import attempts, cards, deliveries, instances, leases, metadata
+from storage.tables import attempts, cards, deliveries, instances, leases, metadata, people
 
 LEASED = {"lease_token", "leased_until"}
 
@@ -67,6 +67,12 @@ async def fill(url: str) -> str:
     hook = next(each for each in leased if each.delivery.target == HOOK)
     await world.store.deliveries.settle_later(hook, NOW + timedelta(hours=1), 500, "no")
     await world.store.targets.disable_target("https://hooks.example.com/gone", "410")
+    await world.store.people.choose("U1", Notify.BOTH)
+    await world.store.people.open_home("U1")
+    (home,) = await world.store.people.lease_homes(1)
+    await world.store.people.settle(home)
+    await world.store.people.open_home("U1")
+    await world.store.people.lease_homes(1)
     await world.store.leases.acquire("poll", "replica", timedelta(days=9999))
     await database.write(_fill_the_rest)
     deployment = database.deployment
@@ -118,10 +124,10 @@ async def test_every_row_comes_over_as_it_was_less_its_lease(
     assert len(old.pop(leases.name)) == 1
     assert moved.rows == sum(map(len, new.values())) - 1
     held = {
-        table.name for table in (instances, deliveries, cards)
+        table.name for table in (instances, deliveries, cards, people)
         if any(row["lease_token"] for row in old[table.name])
     }  # fmt: skip
-    assert held == {instances.name, deliveries.name, cards.name}
+    assert held == {instances.name, deliveries.name, cards.name, people.name}
     for name, rows in old.items():
         assert rows, f"{name} is not tried"
         free = [row | dict.fromkeys(LEASED & row.keys()) for row in rows]

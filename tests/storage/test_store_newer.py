@@ -22,7 +22,7 @@ from storage_world import World
 
 from storage.database import Database
 from storage.errors import Unreadable
-from storage.records import EventKind, Fate, NewCard, Outcome, State, Wish
+from storage.records import EventKind, Fate, NewCard, Notify, Outcome, State, Wish
 from storage.store.keys import RequestKey
 from storage.store.store import make_store
 from storage.tables import attempts, deliveries, instances
@@ -232,6 +232,39 @@ async def test_a_repeated_request_whose_answer_is_unknown_is_not_acted_on_again(
     with pytest.raises(Unreadable, match="answer"):
         await world.store.instances.add(full_instance(), key=key, event=event(), card=None, unique_name=False)
     assert await world.count(instances) == 1
+
+
+# people and the past
+
+
+async def test_a_home_tab_of_somebody_with_an_unknown_choice_is_left_and_blocks_no_other(
+    world: World,
+) -> None:
+    for user_id in ("U1", "U2"):
+        await world.store.people.open_home(user_id)
+        world.clock.advance(1)
+    await rewrite(world, "UPDATE people SET notify = 'pigeon' WHERE user_id = 'U1'")
+    assert [home.user_id for home in await world.store.people.lease_homes(1)] == ["U2"]
+    assert await world.store.people.lease_homes(1) == ()
+    assert await world.store.people.notify(["U1"]) == {"U1": Notify.THREAD}
+
+
+async def test_what_happens_is_told_in_the_thread_whatever_the_requester_chose(world: World) -> None:
+    await world.store.people.choose("U1", Notify.BOTH)
+    await rewrite(world, "UPDATE people SET notify = 'pigeon'")
+    await world.add(1, targets=(NOTICE,))
+    (row,) = await world.store.deliveries.lease_due(10)
+    assert row.delivery.target == NOTICE
+
+
+async def test_the_past_is_told_as_far_as_it_can_be_read(world: World) -> None:
+    for number in (1, 2):
+        await world.add(number, offer=OFFER, ready_at=NOW + timedelta(minutes=1))
+    await make_unknown(world, 1, "offer", RECORDS["offer"])
+    await world.tell(2, event(EventKind.READY))
+    await rewrite(world, "UPDATE events SET fact = replace(fact, 'instance.ready', 'instance.sung')")
+    assert len(await world.store.instances.launches(10)) == 1
+    assert [each.kind for each in await world.store.instances.history(id_of(2), 10)] == [EventKind.REQUESTED]
 
 
 # lists
