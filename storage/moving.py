@@ -47,8 +47,8 @@ class Moved:
     """To `old_file`: a service that is started with the old setting must not go on with it."""
 
 
-def move(source: str, target: str, tell: Callable[[Progress], None]) -> Moved:
-    """Copies all of `source` to `target`, which is empty, then renames the file. `tell`: after each batch.
+def move(source: str, target: str, report: Callable[[Progress], None]) -> Moved:
+    """Copies all of `source` to `target`, which is empty, then renames the file. `report`: after each batch.
 
     Raises ValueError for other kinds of URL; MoveRefused where the target holds something or is in use;
     DatabaseBusy where a service has the file; DatabaseNotMigrated, DatabaseTooNew, DatabaseUnavailable.
@@ -64,7 +64,7 @@ def move(source: str, target: str, tell: Callable[[Progress], None]) -> Moved:
         raise MoveRefused(f"There is a file {away} of an earlier move.")
     with in_its_words(), lock_file(path):
         _make_tables(there)
-        rows = _copy_all(path, there, tell)
+        rows = _copy_all(path, there, report)
         renamed = _rename(path, away)
     return Moved(rows=rows, old_file=away if renamed else path, renamed=renamed)
 
@@ -81,14 +81,14 @@ def _make_tables(there: URL) -> None:
         bring_up(there)
 
 
-def _copy_all(path: Path, there: URL, tell: Callable[[Progress], None]) -> int:
+def _copy_all(path: Path, there: URL, report: Callable[[Progress], None]) -> int:
     old, new = sqlite_engine(path), postgres_engine(there)
     try:
         with old.begin() as source, new.begin() as target:
             _check_version(source, f"The database at {path}")
             _check_version(target, "The database to move to")
             _check_free(target)
-            moved = [_copy(table, source, target, tell) for table in _in_order()]
+            moved = [_copy(table, source, target, report) for table in _in_order()]
             _copy_meta(source, target)
             return sum(moved)
     finally:
@@ -122,13 +122,13 @@ def _in_order() -> Iterator[Table]:
     return (_raw(table) for table in kept if table.name != tables.meta.name)
 
 
-def _copy(table: Table, source: Connection, target: Connection, tell: Callable[[Progress], None]) -> int:
+def _copy(table: Table, source: Connection, target: Connection, report: Callable[[Progress], None]) -> int:
     of, moved = _count(source, table), 0
     lease = _LEASE if "lease_token" in table.c else {}
     for batch in source.execution_options(yield_per=BATCH).execute(select(table)).mappings().partitions():
         target.execute(insert(table), [{**row, **lease} for row in batch])
         moved += len(batch)
-        tell(Progress(table=table.name, moved=moved, of=of))
+        report(Progress(table=table.name, moved=moved, of=of))
     if not moved == of == _count(target, table):
         raise MoveRefused(f"Of {of} rows of {table.name}, {_count(target, table)} arrived.")
     return moved

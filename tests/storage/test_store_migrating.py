@@ -1,5 +1,6 @@
 """Migrating beside others: replicas at work, other migrations, and a death in the middle."""
 
+import ast
 import asyncio
 import signal
 import sqlite3
@@ -218,3 +219,18 @@ async def test_the_time_for_locks_ends_with_the_migration(older_url: str) -> Non
     assert await migrate(older_url)
     with session(older_url) as later:
         assert later.execute("SHOW lock_timeout").fetchone() == ("0",)
+
+
+# what a migration may do
+
+
+def test_migrations_only_add() -> None:
+    """Older replicas are at work beside them, and after them."""
+    allowed = {"create_table", "create_index", "add_column", "create_foreign_key", "execute"}
+    for path in sorted((MIGRATIONS / "versions").glob("[0-9]*.py"))[1:]:
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        done = {call.func.attr: call for call in calls if ast.unparse(call.func).startswith("op.")}
+        assert done.keys() <= allowed, path.name
+        for call in (call for call in calls if ast.unparse(call.func) == "op.add_column"):
+            column = ast.unparse(call.args[1])
+            assert "nullable=False" not in column or "server_default=" in column, path.name
