@@ -113,7 +113,7 @@ class _Service:
         *,
         clock: SharedClock,
     ) -> None:
-        """`clock`: for what other replicas read. What stays in this process goes by its own."""
+        """`clock`: for what others read, replicas or receivers. What stays in here goes by its own."""
         self.notify: Notify = nobody
         self._clock = clock
         self._settings = settings
@@ -127,9 +127,9 @@ class _Service:
         self._catalog = parts.catalog(settings, novita, utc_now, self._metrics)
         stack.push_async_callback(self._catalog.aclose)
         operations = self._make_operations(novita)
-        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now, self._metrics)
+        self._slack = parts.slack_side(settings, operations, self._catalog, clock, self._metrics)
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
-        self.webhook = parts.webhook_sink(settings, utc_now)
+        self.webhook = parts.webhook_sink(settings, clock)
         stack.push_async_callback(self.webhook.aclose)
         self._deliveries = self._make_deliveries(wrap)
         self._reconciler = self._make_reconciler(novita, stack)

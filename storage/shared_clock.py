@@ -18,7 +18,7 @@ from storage.database import Database
 log = structlog.get_logger(__name__)
 
 _TOLD = timedelta(seconds=2)
-"""A difference that an operator should know of: signatures and certificates go by this machine's clock."""
+"""A difference that an operator should know of: certificates go by this machine's clock."""
 
 
 class SharedClock:
