@@ -68,6 +68,8 @@ class Figures:
     lost: int = 0
     doubled: int = 0
     missing: int = 0
+    unfinished: int = 0
+    """Still under way two minutes after the last command."""
     repeated: int = 0
     """Told twice: killed between sending and noting it."""
     slowest_takeover_s: float = 0.0
@@ -78,7 +80,10 @@ class Figures:
 
     @property
     def is_good(self) -> bool:
-        return not (self.lost or self.doubled or self.missing) and self.slowest_takeover_s < WORST_TAKEOVER
+        return (
+            not (self.lost or self.doubled or self.missing or self.unfinished)
+            and self.slowest_takeover_s < WORST_TAKEOVER
+        )
 
 
 class Load:
@@ -185,7 +190,8 @@ def judge(replicas: Replicas, figures: Figures) -> None:
     audit = replicas.audit()
     figures.lost, figures.doubled = len(audit.lost), len(audit.doubled)
     figures.missing, figures.repeated = len(audit.missing), len(audit.repeated)
-    figures.faults = [*audit.lost, *audit.doubled, *audit.missing]
+    figures.unfinished = len(replicas.unfinished())
+    figures.faults = [*replicas.unfinished(), *audit.lost, *audit.doubled, *audit.missing]
     (counts,) = replicas.rows(_COUNTS)
     figures.instances, figures.deliveries = counts["instances"], counts["deliveries"]
     figures.unconfirmed = counts["unconfirmed"]

@@ -14,6 +14,12 @@ from tests.e2e.lives import Service
 from tests.e2e.stage import PATIENCE, Stage, is_notice, payload
 
 WITHOUT_GPU = {"failed", "deleted"}
+_UNFINISHED = """
+SELECT 'instance' AS what, name AS which, state || ' ' || wish AS how FROM instances WHERE wish IS NOT NULL
+UNION ALL SELECT 'delivery', id, target_kind FROM deliveries WHERE state = 'pending'
+UNION ALL SELECT 'card', instance_id, shown_version || ' of ' || wanted_version
+    FROM cards WHERE shown_version < wanted_version
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +73,11 @@ class Replicas:
         return Counter(call.body["name"].split("-")[2] for call in calls)
 
     def is_idle(self) -> bool:
-        """Nothing is under way, and nothing waits to be told."""
-        waiting = (
-            "SELECT 1 FROM instances WHERE wish IS NOT NULL "
-            "UNION ALL SELECT 1 FROM deliveries WHERE state = 'pending' "
-            "UNION ALL SELECT 1 FROM cards WHERE shown_version < wanted_version LIMIT 1"
-        )
-        return not self.rows(waiting)
+        return not self.unfinished()
+
+    def unfinished(self) -> list[str]:
+        """What is under way, and what waits to be told."""
+        return [f"{row['what']} {row['which']} {row['how']}" for row in self.rows(_UNFINISHED)]
 
     def audit(self) -> Audit:
         """When all is idle."""
