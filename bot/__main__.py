@@ -1,4 +1,4 @@
-"""The command line: run, demo, check, migrate."""
+"""The command line: run, demo, check, migrate, migrate-data."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bot import settings as settings_of_the_environment
 from bot.logs import configure
+from bot.redaction import Redaction
 from bot.settings import Settings, SettingsError
-from storage.errors import StorageError
+from storage.errors import DatabaseUnavailable, StorageError
 
 _ENV_FILE = Path(".env")
 FAILED = 1
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _with_settings(_check)
         case "migrate":
             return _with_settings(_migrate)
+        case "migrate-data":
+            return _move(asked)
         case _:
             return _with_settings(_run)
 
@@ -47,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--speed", type=float, default=10.0, help="how much faster than life (default: 10)")
     commands.add_parser("check", help="try the settings, Novita, Slack and the database once")
     commands.add_parser("migrate", help="bring the database to this version (run does it as well)")
+    moving = commands.add_parser("migrate-data", help="move a SQLite database to an empty PostgreSQL one")
+    moving.add_argument(
+        "--from", dest="source", required=True, metavar="URL", help="sqlite:///data/gpu-bot.db"
+    )
+    moving.add_argument(
+        "--to", dest="target", required=True, metavar="URL", help="postgresql://user@host/name"
+    )
     return parser
 
 
@@ -71,7 +81,7 @@ def _run(settings: Settings) -> int:
     try:
         return asyncio.run(run(settings, notify=notifier(os.environ.get("NOTIFY_SOCKET"))))
     except (ListenError, StorageError) as error:
-        return _gave_up(error)
+        return _gave_up(error, settings)
 
 
 def _check(settings: Settings) -> int:
@@ -86,13 +96,21 @@ def _migrate(settings: Settings) -> int:
     try:
         changed = asyncio.run(migrate(settings.database_url.get_secret_value()))
     except StorageError as error:
-        return _gave_up(error)
+        return _gave_up(error, settings)
     print("migrated" if changed else "up to date")  # noqa: T201
     return 0
 
 
-def _gave_up(error: Exception) -> int:
-    print(error, file=sys.stderr)  # noqa: T201 - a person reads it where the service was started
+def _move(asked: argparse.Namespace) -> int:
+    from bot.moving import move_data  # noqa: PLC0415
+
+    return move_data(asked.source, asked.target)
+
+
+def _gave_up(error: Exception, settings: Settings) -> int:
+    text = f"DATABASE_URL: {error}" if isinstance(error, DatabaseUnavailable) else str(error)
+    hidden = Redaction(settings_of_the_environment.secrets_of(settings))
+    print(hidden.text(text), file=sys.stderr)  # noqa: T201 - a person reads it where the service was started
     return FAILED
 
 

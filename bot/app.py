@@ -36,6 +36,7 @@ from bot.usual import UsualStarts
 from bot.web.api import build_api
 from bot.web.health import DATABASE, SCHEDULER, Health, can_work
 from bot.web.server import WebServer
+from storage.shared_clock import SharedClock
 from storage.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ _TIMER = 0.5
 
 
 def utc_now() -> datetime:
-    """The one clock; everything else is handed it."""
+    """The one clock of this process; everything else is handed it."""
     return datetime.now(UTC)
 
 
@@ -83,8 +84,9 @@ async def running(
     Raises storage.errors.StorageError and bot.web.server.ListenError. Slack and Novita may be down.
     """
     async with AsyncExitStack() as stack:
-        store = wrap("store", await parts.open_store(settings, timings, utc_now, stack))
-        service = _Service(settings, timings, store, wrap, stack)
+        clock = SharedClock(utc_now)
+        store = wrap("store", await parts.open_store(settings, timings, clock, stack))
+        service = _Service(settings, timings, store, wrap, stack, clock=clock)
         service.notify = notify
         # Stopped last of these: until then /ready says that we are stopping, and what changes is refused.
         stack.push_async_callback(service.web.stop, timings.stop_within)
@@ -102,10 +104,19 @@ async def running(
 class _Service:
     """All parts, wired; nothing runs yet."""
 
-    def __init__(
-        self, settings: Settings, timings: Timings, store: Store, wrap: Wrap, stack: AsyncExitStack
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        settings: Settings,
+        timings: Timings,
+        store: Store,
+        wrap: Wrap,
+        stack: AsyncExitStack,
+        *,
+        clock: SharedClock,
     ) -> None:
+        """`clock`: for what others read, replicas or receivers. What stays in here goes by its own."""
         self.notify: Notify = nobody
+        self._clock = clock
         self._settings = settings
         self._timings = timings
         self._store = store
@@ -116,17 +127,10 @@ class _Service:
         novita = wrap("novita", self._novita_client)
         self._catalog = parts.catalog(settings, novita, utc_now, self._metrics)
         stack.push_async_callback(self._catalog.aclose)
-        operations = parts.operations(
-            settings,
-            store=store,
-            catalog=self._catalog,
-            novita=novita,
-            clock=utc_now,
-            wake=self._jobs.wake,
-        )
-        self._slack = parts.slack_side(settings, operations, self._catalog, utc_now, self._metrics)
+        operations = self._make_operations(novita)
+        self._slack = parts.slack_side(settings, operations, self._catalog, clock, self._metrics)
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
-        self.webhook = parts.webhook_sink(settings, utc_now)
+        self.webhook = parts.webhook_sink(settings, clock)
         stack.push_async_callback(self.webhook.aclose)
         self._deliveries = self._make_deliveries(wrap, operations.usual)
         self._reconciler = self._make_reconciler(novita, stack)
@@ -166,6 +170,7 @@ class _Service:
             Job(name="deliver", every=t.tick, work=self._deliveries.deliver_once, woken=True),
             Job(name="renew", every=t.renew_every, work=self._renew),
             Job(name="alive", every=_BEAT_EVERY, work=self._tell_alive),
+            Job(name="clock", every=t.clock_check, work=self._clock.set),
             Job(name="catalog", every=t.catalog_check, work=self._catalog.warm),
             Job(name="purge", every=t.purge_every, work=self._purge),
             Job(name="beat", every=_BEAT_EVERY, work=self._beat),
@@ -185,7 +190,9 @@ class _Service:
         await self._deliveries.renew()
 
     async def _purge(self) -> None:
-        purged = await self._store.instances.purge(utc_now() - timedelta(days=self._settings.retention_days))
+        purged = await self._store.instances.purge(
+            self._clock() - timedelta(days=self._settings.retention_days)
+        )
         if purged:
             log.info("instances.purged", instances=purged)
 
@@ -206,12 +213,22 @@ class _Service:
     def _in_flight(self) -> dict[str, float]:
         return {"step": len(self._reconciler.workers.tokens()), **self._deliveries.in_flight()}
 
+    def _make_operations(self, novita: Any) -> Operations:
+        return parts.operations(
+            self._settings,
+            store=self._store,
+            catalog=self._catalog,
+            novita=novita,
+            clock=self._clock,
+            wake=self._jobs.wake,
+        )
+
     def _make_deliveries(self, wrap: Wrap, usual: UsualStarts) -> Deliveries:
         slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
         return Deliveries(
             store=self._store,
             sinks=Sinks(webhook=wrap("webhook", self.webhook), slack=slack),
-            clock=utc_now,
+            clock=self._clock,
             rng=Random(),  # noqa: S311 - jitter
             retries=self._settings.webhook_retries,
             usual=usual,
@@ -226,7 +243,7 @@ class _Service:
             novita=novita,
             catalog=self._catalog,
             probe=probe,
-            clock=utc_now,
+            clock=self._clock,
             timings=self._timings,
             webhook_url=parts.plain(self._settings.webhook_url),
             wake=self._jobs.wake,
@@ -237,7 +254,7 @@ class _Service:
         return Poller(
             store=self._store,
             novita=novita,
-            clock=utc_now,
+            clock=self._clock,
             timings=self._timings,
             webhook_url=parts.plain(self._settings.webhook_url),
             owner=uuid.uuid4().hex,

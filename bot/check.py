@@ -11,7 +11,6 @@ from datetime import timedelta
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.app import utc_now
 from bot.errors import NovitaError
@@ -22,7 +21,7 @@ from bot.parts import plain
 from bot.redaction import Redaction
 from bot.settings import Settings, secrets_of
 from storage.database import open_database
-from storage.errors import DatabaseNotMigrated, StorageError
+from storage.errors import DatabaseNotMigrated, DatabaseUnavailable, StorageError
 
 _WITHIN = timedelta(seconds=10)
 """Of each part; they are tried at the same time."""
@@ -133,13 +132,10 @@ async def _database(settings: Settings) -> Finding:
         await database.close()
     except DatabaseNotMigrated as error:
         return Finding(ok=False, text=f"{error} Run: gpu-bot migrate")
+    except DatabaseUnavailable as error:
+        return Finding(ok=False, text=f"DATABASE_URL: {error}")
     except StorageError as error:
         return Finding(ok=False, text=str(error))
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        return Finding(ok=False, text=f"DATABASE_URL: {cause}")
-    except OSError as error:
-        return Finding(ok=False, text=f"DATABASE_URL: {error.strerror}")
     return Finding(ok=True, text=f"{url.partition(':')[0]}, tables of this version")
 
 

@@ -35,7 +35,7 @@ from bot.sinks.verdicts import WORDS, CardVerdict, Later, Verdict
 from bot.sinks.webhook import WebhookSink
 from bot.usual import UsualStarts
 from bot.workers import Workers
-from storage.errors import DatabaseUnavailable
+from storage.errors import DatabaseUnavailable, Unreadable
 from storage.records import Notify, TargetKind
 from storage.store.cards import LeasedCard
 from storage.store.deliveries import LeasedDelivery
@@ -53,7 +53,8 @@ _LOOK_AGAIN_AFTER = 0.02
 """Seconds between the end of a send and the next look for due rows, so that many ends make one look."""
 _AFTER_A_FAULT = timedelta(seconds=30)
 _NO_DATABASE = Later(reason="the database does not work")
-"""Told once, by itself; what was leased is due again when the lease lapses."""
+"""Told once, by itself; what was leased is due again when the lease lapses. So is what a later version has
+written to meanwhile."""
 _NO_SLACK = Later(reason="Slack is not configured", after=timedelta(hours=1))
 
 T = TypeVar("T")
@@ -239,7 +240,7 @@ async def _guarded(work: Awaitable[T], **row: str) -> T | Later:
     """One bad row never stops the rest."""
     try:
         return await work
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, Unreadable):
         return _NO_DATABASE
     except Exception:
         reference = uuid.uuid4().hex[:8]

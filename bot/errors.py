@@ -31,6 +31,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+UPGRADING = "This bot is being upgraded. Please try again in a minute."
+"""Where a later version wrote what was asked for."""
+
 
 class BotError(Exception):
     """`str(error)` is a sentence for people; `code` is for programs; `hint` is a command or value to copy."""

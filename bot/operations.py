@@ -5,8 +5,7 @@ Every change is one transaction, keyed by the request, so that a redelivery acts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,7 +15,6 @@ from bot.catalog import Catalog
 from bot.cloud import Cloud
 from bot.errors import (
     BotError,
-    InstanceNotFound,
     InvalidState,
     KeyReused,
     NameTaken,
@@ -24,13 +22,14 @@ from bot.errors import (
     UsageError,
 )
 from bot.matching import match_gpu
+from bot.naming import finding
 from bot.receivers import PUBLIC_ONLY, Receivers
 from bot.requested import new_instance, random_text, until_sent
 from bot.usual import UsualStarts
 from bot.wishes import grant
 from storage import errors as refusals
 from storage.cloud import Details, Secrets
-from storage.errors import Ambiguous, NameInUse, NoSuchInstance
+from storage.errors import NameInUse
 from storage.records import CreateRequest, EventKind, Instance, NewCard, NewEvent, Notify, State, Wish
 from storage.store.finding import Find
 from storage.store.store import Store
@@ -116,7 +115,7 @@ class Operations:
             changed = event is not None
             return (replace(after, correlation_id=origin.correlation_id) if changed else after), event
 
-        with _finding(ref, verb.value):
+        with finding(ref, verb.value):
             wished = await self._store.instances.wish(
                 self._find(ref, actor), key=origin.request_key, decide=decide
             )
@@ -129,7 +128,7 @@ class Operations:
     async def get(self, ref: str | None, actor: Actor) -> Instance:
         """Any full member reads. Raises NotAllowed, InstanceNotFound, UsageError."""
         self.require_member(actor)
-        with _finding(ref, "status"):
+        with finding(ref, "status"):
             return await self._store.instances.get(self._find(ref, actor))
 
     async def list_instances(
@@ -180,7 +179,7 @@ class Operations:
         Raises NotAllowed, InstanceNotFound, InvalidState, NovitaError.
         """
         self.require_member(actor)
-        with _finding(ref, "ssh"):
+        with finding(ref, "ssh"):
             i = await self._store.instances.get(self._find(ref, actor))
         self._require_may_act(actor, i)
         if i.novita_id is None or i.state not in (State.STARTING, State.RUNNING):
@@ -273,27 +272,6 @@ class Operations:
     @staticmethod
     def _find(ref: str | None, actor: Actor) -> Find:
         return Find(ref=ref, requester=actor.user_id)
-
-
-@contextmanager
-def _finding(ref: str | None, verb: str) -> Iterator[None]:
-    """Translates what the store says about a name into what a person can do about it."""
-    try:
-        yield
-    except Ambiguous as error:
-        names = ", ".join(error.names)
-        raise UsageError(
-            f"You have several instances: {names}.", hint=f"/gpu {verb} {error.names[0]}"
-        ) from error
-    except refusals.KeyReused as error:
-        raise KeyReused from error
-    except NoSuchInstance as error:
-        hint = f"/gpu {verb} {error.near[0]}" if error.near else "/gpu list all"
-        raise InstanceNotFound(_not_found(ref), hint=hint) from error
-
-
-def _not_found(ref: str | None) -> str:
-    return "You have no instance." if ref is None else f"There is no instance called {ref}."
 
 
 def _how_to_run(i: Instance) -> str:

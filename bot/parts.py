@@ -28,6 +28,7 @@ from bot.timings import Timings
 from bot.web.security import Inbound
 from storage.database import migrate, open_database
 from storage.outages import WatchedDatabase
+from storage.shared_clock import SharedClock
 from storage.store.store import Store, make_store
 
 log = structlog.get_logger(__name__)
@@ -48,13 +49,16 @@ def timings_of(settings: Settings) -> Timings:
     )
 
 
-async def open_store(settings: Settings, timings: Timings, clock: Clock, stack: AsyncExitStack) -> Store:
-    """Migrated, and closed with the stack. Raises storage.errors.StorageError."""
+async def open_store(
+    settings: Settings, timings: Timings, clock: SharedClock, stack: AsyncExitStack
+) -> Store:
+    """Migrated, and closed with the stack; the clock is set by it. Raises storage.errors.StorageError."""
     url = settings.database_url.get_secret_value()
     if await migrate(url):
         log.info("database.migrated")
     database = WatchedDatabase(await open_database(url), clock)
     stack.push_async_callback(database.close)
+    await clock.follow(database)
     store = make_store(database, clock, lease=timings.lease, card_gap=timings.card_gap)
     await store.targets.enable_all()
     return store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 
@@ -44,6 +44,7 @@ class Poller:
         self._wake = wake
         self._metrics = metrics or Metrics()
         self._polled_at: datetime | None = None
+        self._yields_until = datetime.min.replace(tzinfo=UTC)
         self._failing_since: datetime | None = None
         self._told_failing = False
         self._quarantined: set[str] = set()
@@ -51,6 +52,8 @@ class Poller:
 
     async def poll_if_due(self) -> bool:
         """Called at the fast pace, by every replica; only the holder of the poll lease lists."""
+        if self._clock() < self._yields_until:
+            return False
         if not await self._store.leases.acquire("poll", self._owner, self._timings.lease):
             return False
         pace = await self._store.polls.pace()
@@ -79,9 +82,16 @@ class Poller:
         self._recovered()
         observed = await self._store.polls.observe(listing, previous=await self._previous(listing, pace))
         await self._remove_strays(observed)
+        if observed.left:
+            await self._yield(began_at)
         if observed.changed:
             self._wake()
         return True
+
+    async def _yield(self, began_at: datetime) -> None:
+        """A later version wrote some of the rows: a replica of that one, if there is any, sees them all."""
+        self._yields_until = began_at + self._timings.lease
+        await self.release()
 
     async def _previous(self, listing: Listing, pace: Pace) -> datetime | None:
         """Since when lists count as evidence against an unknown create; None: this one alone covers no time.

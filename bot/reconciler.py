@@ -40,7 +40,7 @@ from bot.outcomes import Next
 from bot.probe import EndpointProbe
 from bot.timings import Timings
 from bot.workers import Workers
-from storage.errors import DatabaseUnavailable
+from storage.errors import DatabaseUnavailable, Unreadable
 from storage.records import Failure, Fate, Instance, NewEvent, Outcome, Target, Wish
 from storage.store.steps import Leased
 from storage.store.store import Store
@@ -100,8 +100,10 @@ class Reconciler:
         try:
             await self._step(row)
             self._metrics.stepped("done")
-        except DatabaseUnavailable:
-            return  # told once, by the database itself; the lease lapses, and the row is taken again
+        except (DatabaseUnavailable, Unreadable):
+            # Told once, by the database itself; the lease lapses, and the row is taken again. Or a later
+            # version wrote it meanwhile: replicas of that one take it, and lists show them what we did.
+            return
         except Exception:
             self._metrics.stepped("failed")
             # One bad row never stops the rest. What was begun stays begun: it is looked for, not repeated.

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.errors import DeliveryNotFound
+from bot.errors import UPGRADING, DeliveryNotFound, TryAgain
+from storage.errors import Unreadable
 from storage.records import Delivery, DeliveryAttempt
 from storage.store.deliveries import Wanted
 from storage.store.store import Store
@@ -33,8 +34,11 @@ class Redelivery:
         return tuple(Tried(delivery=d, attempts=tries.get(d.id, ())) for d in found), total
 
     async def replay(self, delivery_id: str) -> Tried:
-        """Due now, under the same `webhook-id`. Raises DeliveryNotFound."""
-        delivery = await self._store.deliveries.replay(delivery_id)
+        """Due now, under the same `webhook-id`. Raises DeliveryNotFound, TryAgain."""
+        try:
+            delivery = await self._store.deliveries.replay(delivery_id)
+        except Unreadable as error:
+            raise TryAgain(UPGRADING) from error
         if delivery is None:
             raise DeliveryNotFound(f"There is no delivery {delivery_id}.")
         self._wake()

@@ -58,6 +58,8 @@ class Timings:
     # what runs on its own
     tick: timedelta = timedelta(seconds=1)
     """The reconciler and the deliveries look for due rows at least so often; `wake` makes it at once."""
+    clock_check: timedelta = timedelta(seconds=10)
+    """Several replicas go by the clock of their database server: it is asked so often."""
     catalog_check: timedelta = timedelta(minutes=1)
     watchdog_every: timedelta = timedelta(seconds=10)
     purge_every: timedelta = timedelta(hours=6)

@@ -7,24 +7,21 @@ back, however many statements it has. On PostgreSQL it runs on an asynchronous c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy import create_engine, inspect, select, text
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy import select
+from sqlalchemy.engine import URL, Connection
 
-from storage.errors import DatabaseNotMigrated, DatabaseTooNew
-from storage.sqlite import SqliteDatabase, lock_file, sqlite_engine
+from storage.errors import DatabaseNotMigrated
+from storage.migrating import bring_up
+from storage.places import in_its_words, is_sqlite, path_of, read_url
+from storage.revisions import check_present
+from storage.sqlite import SqliteDatabase, lock_file
 from storage.tables import meta
 
 T = TypeVar("T")
-
-MIGRATION_LOCK = 0x67707562
-"""Ours among PostgreSQL's advisory locks."""
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database(Protocol):
@@ -52,49 +49,29 @@ async def open_database(url: str, *, lock: bool = True) -> Database:
     """`sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://…`, migrated already.
 
     `lock=False` opens a SQLite file beside the process that has it: to look, not to serve.
-    Raises DatabaseBusy, DatabaseNotMigrated, DatabaseTooNew; ValueError for another kind of URL.
+    Raises DatabaseBusy, DatabaseNotMigrated, DatabaseTooNew, DatabaseUnavailable in the driver's words;
+    ValueError for another kind of URL.
     """
-    place = _read_url(url)
-    database = _open_sqlite(_path(place), lock=lock) if _is_sqlite(place) else _open_postgres(place)
-    try:
-        database.deployment = await database.read(_deployment)
-    except BaseException:
-        await database.close()
-        raise
+    place = read_url(url)
+    with in_its_words():
+        database = _open_sqlite(path_of(place), lock=lock) if is_sqlite(place) else _open_postgres(place)
+        try:
+            database.deployment = await database.read(_deployment)
+        except BaseException:
+            await database.close()
+            raise
     return database
 
 
 async def migrate(url: str) -> bool:
     """Brings the tables to this version, making folder and file where there are none; True if it had to.
 
-    Idempotent. Raises DatabaseTooNew, and DatabaseBusy where a running service has an older SQLite file.
+    Idempotent. Raises DatabaseTooNew; DatabaseBusy where a running service has an older SQLite file or does
+    not let go of PostgreSQL's tables; DatabaseUnavailable in the driver's words.
     """
-    return await asyncio.to_thread(_migrate, _read_url(url))
-
-
-def known_revisions() -> tuple[str, ...]:
-    """Oldest first, by the names of the migration files: reading them without Alembic saves its import."""
-    return tuple(sorted(path.stem.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")))
-
-
-def _read_url(url: str) -> URL:
-    place = make_url(url)
-    match place.get_backend_name():
-        case "sqlite" if place.database and place.database != ":memory:":
-            return place
-        case "postgresql" | "postgres":
-            return place.set(drivername="postgresql+psycopg")
-        case _:
-            raise ValueError("A database is sqlite:///path/to/file.db or postgresql://user@host/name.")
-
-
-def _is_sqlite(place: URL) -> bool:
-    return place.get_backend_name() == "sqlite"
-
-
-def _path(place: URL) -> Path:
-    """Resolved, so that two names of one file share a lock."""
-    return Path(place.database or "").resolve()
+    place = read_url(url)
+    with in_its_words():
+        return await asyncio.to_thread(bring_up, place)
 
 
 def _open_sqlite(path: Path, *, lock: bool) -> Database:
@@ -110,56 +87,5 @@ def _open_postgres(place: URL) -> Database:
 
 
 def _deployment(connection: Connection) -> str:
-    if _revision(connection) != known_revisions()[-1]:
-        raise DatabaseNotMigrated("The database has no tables of this version yet; migrate it first.")
+    check_present(connection)
     return str(connection.execute(select(meta.c.deployment)).scalar_one())
-
-
-def _revision(connection: Connection) -> str | None:
-    """None: no tables yet. Raises DatabaseTooNew."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if revision is not None and revision not in known_revisions():
-        raise DatabaseTooNew(
-            f"The database is of version {revision}, made by a later version of this program "
-            f"(this one knows up to {known_revisions()[-1]}). Run that version, or restore a backup."
-        )
-    return None if revision is None else str(revision)
-
-
-def _migrate(place: URL) -> bool:
-    if _is_sqlite(place):
-        _path(place).parent.mkdir(parents=True, exist_ok=True)
-    engine = sqlite_engine(_path(place)) if _is_sqlite(place) else create_engine(place, hide_parameters=True)
-    try:
-        with engine.connect() as connection:
-            if _revision(connection) == known_revisions()[-1]:
-                return False
-        with _alone(place), engine.begin() as connection:
-            _upgrade(connection)
-    finally:
-        engine.dispose()
-    return True
-
-
-@contextmanager
-def _alone(place: URL) -> Iterator[None]:
-    """PostgreSQL's lock is taken inside the transaction."""
-    if not _is_sqlite(place):
-        yield
-        return
-    with lock_file(_path(place)):
-        yield
-
-
-def _upgrade(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 - 0.4 s, and most starts have nothing to migrate
-    from alembic.config import Config  # noqa: PLC0415
-
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

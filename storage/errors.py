@@ -6,9 +6,11 @@ StorageError
 ├── KeyReused               the request key came before, with another request
 ├── NoSuchInstance          nothing of that id or name; carries near names
 ├── Ambiguous               the name was left out and there are several; carries their names
-├── DatabaseBusy            another process has the SQLite file
+├── DatabaseBusy            another process has the SQLite file, or the tables that are to be migrated
+├── MoveRefused             a database that is to be moved cannot be, and nothing was changed
 ├── DatabaseNotMigrated     no tables yet, or those of an older version
 ├── DatabaseTooNew          a later version of this program made it
+├── Unreadable              a later version of this program wrote this row: replicas of that one see to it
 └── DatabaseUnavailable     it cannot be reached, or not written; told once in the log, by whoever watches it
 ```
 """
@@ -50,12 +52,20 @@ class DatabaseBusy(StorageError):
     pass
 
 
+class MoveRefused(StorageError):
+    pass
+
+
 class DatabaseNotMigrated(StorageError):
     pass
 
 
 class DatabaseTooNew(StorageError):
     pass
+
+
+class Unreadable(StorageError):
+    """Says which fields, in words that hold nothing secret."""
 
 
 class DatabaseUnavailable(StorageError):

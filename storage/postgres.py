@@ -6,9 +6,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from storage.places import POSTGRES_ARGUMENTS
+
 T = TypeVar("T")
+
+_TRIES = 3
+_DEADLOCK = "40P01"
 
 
 class PostgresDatabase:
@@ -18,12 +24,24 @@ class PostgresDatabase:
         self.deployment = ""
         self.generation = None
         # Asked before use: after a restart of the server the first transaction must not fail.
-        self._engine = create_async_engine(place, pool_pre_ping=True, hide_parameters=True)
+        self._engine = create_async_engine(
+            place, connect_args=POSTGRES_ARGUMENTS, pool_pre_ping=True, hide_parameters=True
+        )
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work)
 
     async def write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:  # noqa: ARG002
+        """Of two that wait for each other the server undoes one: that one is done again."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._once(work)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+                    raise
+        return await self._once(work)
+
+    async def _once(self, work: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 

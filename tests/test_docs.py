@@ -26,7 +26,7 @@ PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted(DOCS.glo
 WRITTEN_HERE = [name for name in PAGES if name not in {"metrics.md", "logs.md"}]
 NOT_SETTINGS = {
     # of others, or of the examples
-    "NOVITA_API_URL", "API_KEY", "PAUSE", "WEBHOOK_SECRET_OLD", "LICENSE", "CONTRIBUTING", "CHANGELOG", "README",
+    "NOVITA_API_URL", "API_KEY", "PGPASSWORD", "POSTGRES_PASSWORD", "PAUSE", "WEBHOOK_SECRET_OLD", "LICENSE", "CONTRIBUTING", "CHANGELOG", "README",
     "POST", "DELETE", "READY", "STOPPING", "WATCHDOG", "SIGTERM", "ERROR", "NAME",
 }  # fmt: skip
 

@@ -53,7 +53,8 @@ def bump_card(transaction: Transaction, instance: Instance) -> None:
 
 def bump_cards(transaction: Transaction, changed: Iterable[tuple[str, State]]) -> None:
     """Without effect for an instance that has no card."""
-    rows = list(changed)
+    # In the order in which whoever renews leases takes them, or the two could wait for each other.
+    rows = sorted(changed)
     when = {"now": transaction.now, "gap": transaction.card_gap}
     parameters = [{"row_id": row_id, "at_once": state in RESTING, **when} for row_id, state in rows]
     if parameters:

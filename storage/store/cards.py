@@ -7,13 +7,16 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import Row, case, select, update
 from sqlalchemy.engine import Connection
 
+from storage.columns import leniently
 from storage.records import Card, Instance
 from storage.store.cardrows import RESTING
 from storage.store.rows import COLUMNS, read_instance
+from storage.store.taking import take
 from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
+from storage.store.unreadable import LeftAlone, sort_out
 from storage.tables import cards, instances
 
 CARD_FIELDS = tuple(column.name for column in fields(Card))
@@ -33,6 +36,7 @@ _URGENCY = (case((instances.c.state.in_(RESTING), 0), else_=1), cards.c.due_at)
 class Cards:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._left = LeftAlone("cards")
 
     async def get(self, instance_id: str) -> Card | None:
         def work(connection: Connection) -> Card | None:
@@ -47,9 +51,12 @@ class Cards:
         return await self._ledger.read(lambda connection: connection.scalar(card))
 
     async def lease_due(self, limit: int) -> tuple[LeasedCard, ...]:
-        """First those of instances that came to rest, then the longest due."""
-        lease = self._ledger.lease
-        return await self._ledger.write(lambda transaction: _lease_due(transaction, limit, lease))
+        """First those of instances that came to rest, then the longest due.
+
+        Those of instances that cannot be read are left to others.
+        """
+        lease, left = self._ledger.lease, self._left
+        return await self._ledger.write(lambda transaction: _lease_due(transaction, limit, lease, left))
 
     async def renew(self, tokens: Iterable[str]) -> int:
         """How many of the leases were still the bearer's."""
@@ -101,20 +108,33 @@ _CLAIM = claiming(
 )
 
 
-def _lease_due(transaction: Transaction, limit: int, lease: timedelta) -> tuple[LeasedCard, ...]:
-    tokens = claim(transaction, _CLAIM, limit, lease)
-    if not tokens:
-        return ()
+def _lease_due(
+    transaction: Transaction, limit: int, lease: timedelta, left: LeftAlone
+) -> tuple[LeasedCard, ...]:
+    return take(
+        transaction,
+        cards,
+        left,
+        lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
+        lambda tokens: _read_leased(transaction, tokens),
+    )
+
+
+def _read_leased(
+    transaction: Transaction, tokens: Mapping[str, str]
+) -> tuple[list[LeasedCard], dict[str, str]]:
     rows = transaction.connection.execute(
         select(*COLUMNS, *CARD_COLUMNS)
         .join_from(cards, instances, cards.c.instance_id == instances.c.id)
         .where(cards.c.instance_id.in_(tokens))
         .order_by(*_URGENCY)
     )
-    return tuple(
-        LeasedCard(card=read_card(row[len(COLUMNS) :]), instance=read_instance(row), token=tokens[row.id])
-        for row in rows
-    )
+
+    def read(row: Row[Any]) -> LeasedCard:
+        card = read_card(row[len(COLUMNS) :])
+        return LeasedCard(card=card, instance=read_instance(row), token=tokens[card.instance_id])
+
+    return sort_out(rows, read, key=lambda row: row.instance_id)
 
 
 def read_card(values: Iterable[Any]) -> Card:
@@ -124,7 +144,7 @@ def read_card(values: Iterable[Any]) -> Card:
 
 def _settle(transaction: Transaction, leased: LeasedCard, values: dict[str, Any]) -> bool:
     row = transaction.connection.execute(
-        select(cards.c.wanted_version, instances.c.state)
+        select(cards.c.wanted_version, leniently(instances.c.state))
         .join_from(cards, instances, cards.c.instance_id == instances.c.id)
         .where(cards.c.instance_id == leased.card.instance_id, cards.c.lease_token == leased.token)
         .with_for_update(of=cards)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
+from storage.columns import Unread, leniently
 from storage.records import State, Totals
 from storage.tables import instances
 
@@ -29,10 +30,10 @@ _UNDER_WAY = (State.CREATING, State.STARTING, State.STOPPING, State.DELETING)
 _MAY_BILL = tuple(state for state in State if state is not State.DELETED)
 """As a list of words, which an index finds; most rows are of instances that are gone."""
 
-_BY_STATE = select(instances.c.state, func.count()).group_by(instances.c.state)
+_BY_STATE = select(leniently(instances.c.state), func.count()).group_by(instances.c.state)
 # By offer, of which there are few: its price is in JSON, which two databases would read in two ways.
 _BILLED = (
-    select(instances.c.offer, func.count())
+    select(leniently(instances.c.offer), func.count())
     .where(
         instances.c.state.in_(_MAY_BILL),
         instances.c.billing_since.is_not(None),
@@ -65,5 +66,6 @@ def sum_up(connection: Connection, requester: str | None) -> Totals:
 
 
 def _usd_per_hour(connection: Connection, *whose: ColumnElement[bool]) -> Decimal:
-    billed = connection.execute(_BILLED.where(*whose))
+    found = connection.execute(_BILLED.where(*whose))
+    billed = [(offer, count) for offer, count in found if type(offer) is not Unread]
     return sum((offer.usd_per_hour * count for offer, count in billed), Decimal(0))

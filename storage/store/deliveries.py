@@ -14,8 +14,10 @@ from storage.records import Card, Delivery, DeliveryAttempt, DeliveryState, Targ
 from storage.store.attemptrows import read_attempts, write_attempt
 from storage.store.cards import CARD_COLUMNS, read_card
 from storage.store.deliveryrows import COLUMNS, read_delivery, select_deliveries, select_ready
+from storage.store.taking import take
 from storage.store.targets import Telling, clear_failing, disable, is_disabled, note_failing
 from storage.store.transaction import FREED, Ledger, Transaction, claim, claiming, is_held, renew
+from storage.store.unreadable import LeftAlone, readable, sort_out
 from storage.tables import cards, deliveries, targets
 
 PER_TARGET = 4
@@ -65,12 +67,14 @@ class Deliveries:
     def __init__(self, ledger: Ledger, *, per_target: int = PER_TARGET) -> None:
         self._ledger = ledger
         self._per_target = per_target
+        self._left = LeftAlone("deliveries")
 
     async def lease_due(self, limit: int) -> tuple[LeasedDelivery, ...]:
         """Longest due first, and so that one slow receiver never occupies all workers.
 
         Per instance and target one at a time and in order; an event that failed three times no longer holds
-        back later ones. A notice waits for its card.
+        back later ones. A notice waits for its card. What cannot be read is left to others, and later ones
+        wait for it for a while.
         """
         return await self._ledger.write(lambda transaction: self._lease_due(transaction, limit))
 
@@ -128,7 +132,7 @@ class Deliveries:
     async def replay(self, delivery_id: str) -> Delivery | None:
         """Due now and with all its tries before it, whatever became of it; None: there is none of that id.
 
-        Idempotent while it is pending.
+        Idempotent while it is pending. Raises Unreadable.
         """
         return await self._ledger.write(lambda transaction: _replay(transaction, delivery_id))
 
@@ -147,14 +151,14 @@ class Deliveries:
     async def list_deliveries(
         self, wanted: Wanted = ALL, *, limit: int = 100, offset: int = 0
     ) -> tuple[tuple[Delivery, ...], int]:
-        """Newest first, and how many there are in all."""
+        """Newest first, and how many there are in all; one that cannot be read counts and is missing."""
 
         def work(connection: Connection) -> tuple[tuple[Delivery, ...], int]:
             conditions = wanted.conditions()
             newest = select_deliveries().where(*conditions).order_by(*_NEWEST)
             rows = connection.execute(newest.limit(limit).offset(offset))
             total = connection.scalar(select(func.count()).select_from(deliveries).where(*conditions))
-            return tuple(read_delivery(row) for row in rows), total or 0
+            return readable(rows, read_delivery), total or 0
 
         return await self._ledger.read(work)
 
@@ -172,8 +176,14 @@ class Deliveries:
     def _lease_due(self, transaction: Transaction, limit: int) -> tuple[LeasedDelivery, ...]:
         if transaction.connection.dialect.name == "postgresql":
             transaction.connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
-        tokens = claim(transaction, _CLAIM, limit, self._ledger.lease, per_target=self._per_target)
-        return _read_leased(transaction, tokens) if tokens else ()
+
+        def claimed(others: Collection[str]) -> Mapping[str, str]:
+            more = {"per_target": self._per_target, "passed": self._left.overdue(transaction.now)}
+            return claim(transaction, _CLAIM, limit, self._ledger.lease, left=others, **more)
+
+        return take(
+            transaction, deliveries, self._left, claimed, lambda tokens: _read_leased(transaction, tokens)
+        )
 
 
 _CLAIM = claiming(deliveries, select_ready().with_for_update(skip_locked=True))
@@ -187,7 +197,9 @@ _BACKLOG = select(
 )
 
 
-def _read_leased(transaction: Transaction, tokens: Mapping[str, str]) -> tuple[LeasedDelivery, ...]:
+def _read_leased(
+    transaction: Transaction, tokens: Mapping[str, str]
+) -> tuple[list[LeasedDelivery], dict[str, str]]:
     rows = transaction.connection.execute(
         select_deliveries()
         .add_columns(targets.c.failing_since, *CARD_COLUMNS)
@@ -196,7 +208,7 @@ def _read_leased(transaction: Transaction, tokens: Mapping[str, str]) -> tuple[L
         .where(deliveries.c.id.in_(tokens))
         .order_by(deliveries.c.due_at, deliveries.c.sequence, deliveries.c.id)
     )
-    return tuple(_leased(row, tokens) for row in rows)
+    return sort_out(rows, lambda row: _leased(row, tokens), key=lambda row: row.id)
 
 
 def _leased(row: Any, tokens: Mapping[str, str]) -> LeasedDelivery:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, Text, and_, bindparam, exists, func, or_, select
 
+from storage.columns import leniently
 from storage.records import Delivery, DeliveryState, Event, Target, TargetKind
-from storage.store.transaction import MOST, NOW, Time, is_due, is_held
+from storage.store.transaction import LEFT, MOST, NOW, Time, is_due, is_held
+from storage.store.unreadable import refuse_unread
 from storage.tables import cards, deliveries, events
 
 HOLDS_BACK = 3
 """Failed attempts after which an event no longer holds back later ones."""
 
 PER_TARGET = bindparam("per_target", type_=Integer())
+PASSED = bindparam("passed", expanding=True, type_=Text())
+"""Keys of those that hold nobody back."""
 
-COLUMNS = (
-    *(deliveries.c[name] for name in ("id", "target_kind", "target_address", "state", "attempts", "due_at")),
-    *(deliveries.c[name] for name in ("last_status_code", "last_error", "delivered_at", "created_at")),
-    *(
-        events.c[name].label(f"event_{name}")
-        for name in ("id", "instance_id", "sequence", "fact", "instance")
-    ),
+_OWN = (
+    *("id", "target_kind", "target_address", "state", "attempts", "due_at"),
+    *("last_status_code", "last_error", "delivered_at", "created_at"),
 )
+_OF_EVENT = ("id", "instance_id", "sequence", "fact", "instance")
+COLUMNS = (
+    *(leniently(deliveries.c[name]) for name in _OWN),
+    *(leniently(events.c[name]).label(f"event_{name}") for name in _OF_EVENT),
+)
+_NAMES = (*_OWN, *(f"event_{name}" for name in _OF_EVENT))
 
 _other = deliveries.alias("other")
 
@@ -32,6 +38,8 @@ def select_deliveries() -> Select[Any]:
 
 
 def read_delivery(row: Row[Any]) -> Delivery:
+    """Of a row that begins with `COLUMNS`. Raises Unreadable."""
+    refuse_unread(_NAMES, row)
     event = Event(
         id=row.event_id,
         instance_id=row.event_instance_id,
@@ -55,7 +63,7 @@ def read_delivery(row: Row[Any]) -> Delivery:
 
 def select_ready() -> Select[tuple[str]]:
     """Keys of those that may go out, longest due first: in order for each instance and target, and no more
-    at once for any target than PER_TARGET. By the parameters NOW and MOST."""
+    at once for any target than PER_TARGET. By the parameters NOW, MOST, LEFT and PASSED."""
     order = (deliveries.c.due_at, deliveries.c.sequence, deliveries.c.id)
     target = (deliveries.c.target_kind, deliveries.c.target_address)
     ready = (
@@ -64,7 +72,8 @@ def select_ready() -> Select[tuple[str]]:
             *target,
             func.row_number().over(partition_by=target, order_by=order).label("place"),
         )
-        .where(is_due(deliveries, NOW), ~_waits_for_another(NOW), ~_waits_for_card())
+        .where(is_due(deliveries, NOW), deliveries.c.id.not_in(LEFT))
+        .where(~_waits_for_another(NOW), ~_waits_for_card())
         .subquery("ready")
     )
     busy = _in_flight(NOW)
@@ -79,6 +88,7 @@ def _waits_for_another(now: Time) -> ColumnElement[bool]:
     goes_first = and_(
         _other.c.sequence < deliveries.c.sequence,
         or_(_other.c.attempts < HOLDS_BACK, _other.c.due_at <= now),
+        _other.c.id.not_in(PASSED),
     )
     return exists().where(
         _other.c.instance_id == deliveries.c.instance_id,

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 
+from storage.columns import leniently
 from storage.records import DeliveryState, Instance, NewEvent, Notify, Target, TargetKind
 from storage.store.transaction import Transaction
 from storage.tables import deliveries, events, people, targets
 
 _INSERT_EVENT = insert(events)
 _INSERT_DELIVERY = insert(deliveries)
-_NOTIFY = select(people.c.notify).where(people.c.user_id == bindparam("user_id"))
+_NOTIFY = select(leniently(people.c.notify)).where(people.c.user_id == bindparam("user_id"))
 
 
 def write_event(

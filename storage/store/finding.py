@@ -43,7 +43,7 @@ _NAMES = select(instances.c.name).where(_exists).order_by(*_NEWEST)
 
 
 def find_instance(connection: Connection, find: Find, *, lock: bool = False) -> Instance:
-    """Raises NoSuchInstance, Ambiguous."""
+    """Raises NoSuchInstance, Ambiguous, Unreadable."""
     if find.ref is None:
         return _only_one(connection, find.requester, lock=lock)
     statement = _BY_REF_LOCKED if lock else _BY_REF

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, Update, bindparam, case, select, type_coerce, update
+from sqlalchemy import BigInteger, bindparam, case, select, type_coerce, update
 
 from storage.columns import Moment, Span
 from storage.store.transaction import Transaction
@@ -22,21 +22,29 @@ _DUE = {
     ),
 }
 _BUMP = update(people).where(people.c.has_home, people.c.user_id == bindparam("whose")).values(_DUE)
-_REQUESTER = select(instances.c.requester).where(instances.c.id == bindparam("row_id")).scalar_subquery()
-_BUMP_REQUESTER = update(people).where(people.c.has_home, people.c.user_id == _REQUESTER).values(_DUE)
+_REQUESTERS = (
+    select(people.c.user_id)
+    .join(instances, instances.c.requester == people.c.user_id)
+    .where(people.c.has_home, instances.c.id.in_(bindparam("row_ids", expanding=True)))
+    .order_by(people.c.user_id)  # as whoever renews leases takes them, or the two could wait for each other
+    .with_for_update(key_share=True, of=people)
+)
+_BUMP_REQUESTERS = update(people).where(people.c.user_id.in_(_REQUESTERS)).values(_DUE)
 
 
 def bump_homes(transaction: Transaction, user_ids: Iterable[str]) -> None:
     """Without effect for who never opened theirs."""
-    _bump(transaction, _BUMP, [{"whose": user_id} for user_id in user_ids])
+    rows = [{"whose": user_id, **_times(transaction)} for user_id in user_ids]
+    if rows:
+        transaction.connection.execute(_BUMP, rows)
 
 
 def bump_homes_of(transaction: Transaction, instance_ids: Iterable[str]) -> None:
-    """Those of the requesters of these instances."""
-    _bump(transaction, _BUMP_REQUESTER, [{"row_id": instance_id} for instance_id in instance_ids])
+    """Those of the requesters of these instances, each once."""
+    ids = list(instance_ids)
+    if ids:
+        transaction.connection.execute(_BUMP_REQUESTERS, {"row_ids": ids, **_times(transaction)})
 
 
-def _bump(transaction: Transaction, statement: Update, rows: list[dict[str, object]]) -> None:
-    when = {"now": transaction.now, "gap": transaction.card_gap}
-    if rows:
-        transaction.connection.execute(statement, [row | when for row in rows])
+def _times(transaction: Transaction) -> dict[str, object]:
+    return {"now": transaction.now, "gap": transaction.card_gap}

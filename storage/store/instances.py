@@ -20,6 +20,7 @@ from storage.store.rows import read_instance, select_instances
 from storage.store.steps import Leased, Settlement
 from storage.store.strays import settle_stray
 from storage.store.transaction import Ledger, Transaction, renew
+from storage.store.unreadable import LeftAlone, readable
 from storage.store.wishes import Addition, Decide, Wished, add_instance, record_wish
 from storage.tables import instances
 
@@ -27,6 +28,7 @@ from storage.tables import instances
 class Instances:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._left = LeftAlone("instances")
 
     async def add(  # noqa: PLR0913 - all of it is one transaction
         self,
@@ -86,7 +88,10 @@ class Instances:
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[tuple[Instance, ...], int]:
-        """Newest first, and how many there are in all. `states` wins over `include_deleted`."""
+        """Newest first, and how many there are in all. `states` wins over `include_deleted`.
+
+        One that only a later version can read counts and is missing.
+        """
         conditions = _conditions(requester, states, include_deleted=include_deleted)
 
         def work(connection: Connection) -> tuple[tuple[Instance, ...], int]:
@@ -95,7 +100,7 @@ class Instances:
             )
             rows = connection.execute(newest.limit(limit).offset(offset))
             total = connection.scalar(select(func.count()).select_from(instances).where(*conditions))
-            return tuple(read_instance(row) for row in rows), total or 0
+            return readable(rows, read_instance), total or 0
 
         return await self._ledger.read(work)
 
@@ -121,9 +126,9 @@ class Instances:
         return await self._ledger.read(lambda connection: latest_events(connection, instance_id, limit))
 
     async def lease_due(self, limit: int) -> tuple[Leased, ...]:
-        """Each due row goes to one worker, longest due first."""
-        lease = self._ledger.lease
-        return await self._ledger.write(lambda transaction: steps.lease_due(transaction, limit, lease))
+        """Each due row goes to one worker, longest due first. What cannot be read is left to others."""
+        lease, left = self._ledger.lease, self._left
+        return await self._ledger.write(lambda transaction: steps.lease_due(transaction, limit, lease, left))
 
     async def renew(self, tokens: Iterable[str]) -> int:
         """One statement for all leases of a replica; how many of them it still has."""

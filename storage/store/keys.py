@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, select, text, update
 
-from storage.columns import Moment
+from storage.columns import Moment, leniently
 from storage.errors import KeyReused
 from storage.records import Instance
 from storage.store.rows import COLUMNS, read_instance
 from storage.store.transaction import Transaction
+from storage.store.unreadable import refuse_unread
 from storage.tables import instances, requests
 
 KNOWN_FOR = timedelta(hours=24)
@@ -41,7 +42,7 @@ _FORGET = delete(requests).where(
     requests.c.key == bindparam("key"), requests.c.created_at <= bindparam("before")
 )
 _SERVED: Select[Any] = (
-    select(*COLUMNS, requests.c.fingerprint, requests.c.answer)
+    select(*COLUMNS, requests.c.fingerprint, leniently(requests.c.answer))
     .join_from(requests, instances, instances.c.id == requests.c.instance_id)
     .where(requests.c.key == bindparam("key"), requests.c.created_at > bindparam("since"))
 )
@@ -67,13 +68,17 @@ def keep_answer(transaction: Transaction, key: RequestKey, instance: Instance) -
 
 
 def served(transaction: Transaction, key: RequestKey) -> Instance | None:
-    """The instance of the earlier request with this key. Raises KeyReused where that was another request."""
+    """The instance of the earlier request with this key.
+
+    Raises KeyReused where that was another request, Unreadable.
+    """
     since = transaction.now - KNOWN_FOR
     row = transaction.connection.execute(_SERVED, {"key": key.text, "since": since}).first()
     if row is None:
         return None
     if row.fingerprint != key.fingerprint:
         raise KeyReused
+    refuse_unread(("answer",), (row.answer,))
     return row.answer or read_instance(row)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from storage.cloud import Listing, Observation, Phase
+from storage.columns import leniently
 from storage.records import Attempt, Fate, Instance
 from storage.store.cardrows import bump_cards
+from storage.store.creates import read_attempt, select_attempts
 from storage.store.rows import FINISHED, VISIBLE, read_instance, select_instances
 from storage.store.sightings import WATCHED_FIELDS, Pass, Watched, look, may_bind
 from storage.store.tokens import Token, prefix, read_token
 from storage.store.transaction import Transaction
+from storage.store.unreadable import refuse_unread, sort_out
 from storage.tables import attempts, instances
 
 
@@ -38,9 +41,11 @@ class Observed:
     strays: tuple[Stray, ...] = ()
     unknown: tuple[Observation, ...] = ()
     """They carry our token, but of no attempt that is known, as after a restored backup: never touched."""
+    left: Mapping[str, str] = field(default_factory=dict)
+    """Ids of rows that a later version wrote, and why they cannot be read. Their GPUs are not touched."""
 
 
-_WATCHED = select(*(instances.c[name] for name in WATCHED_FIELDS)).order_by(instances.c.id)
+_WATCHED = select(*(leniently(instances.c[name]) for name in WATCHED_FIELDS)).order_by(instances.c.id)
 _WATCHED_LOCKED = _WATCHED.with_for_update(key_share=True)
 _TRACKED = _WATCHED_LOCKED.where(instances.c.state.not_in(FINISHED) | instances.c.wish.is_not(None))
 
@@ -65,16 +70,19 @@ def observe(
 ) -> Observed:
     """The number of statements does not grow with the account; only rows that changed are written."""
     ours = _ours(listing, deployment)
-    rows = _watched(transaction, ours)
-    found, nobodys = _match(rows, listing, ours)
+    rows, left = _watched(transaction, ours)
+    seen = [each for each in listing.observations if not left.owns(each, ours.get(each.novita_id))]
+    found, nobodys = _match(rows, seen, ours)
     at = Pass(began_at=listing.began_at, previous=previous, now=transaction.now)
     pairs = [(row, look(row, found.get(row.id), at)) for row in rows.values()]
     changed = [(before, after) for before, after in pairs if after is not before]
     bound = [after for before, after in changed if after.novita_id != before.novita_id]
     _write(transaction, changed)
     _end_attempts(transaction, [(row.id, row.attempt, Fate.BOUND, row.novita_id) for row in bound])
-    strays, unknown = _sort(transaction, nobodys)
-    return Observed(changed=len(changed), bound=len(bound), strays=strays, unknown=unknown)
+    strays, unknown = _sort(transaction, nobodys, left)
+    return Observed(
+        changed=len(changed), bound=len(bound), strays=strays, unknown=unknown, left=left.instances
+    )
 
 
 def _ours(listing: Listing, deployment: str) -> dict[str, Token | None]:
@@ -84,29 +92,52 @@ def _ours(listing: Listing, deployment: str) -> dict[str, Token | None]:
     return {each.novita_id: read_token(each.name) for each in named}
 
 
-def _watched(transaction: Transaction, ours: Mapping[str, Token | None]) -> dict[str, Watched]:
+@dataclass(slots=True)
+class _Left:
+    """Rows that cannot be read: whether they want their GPUs is not for us to say."""
+
+    instances: dict[str, str] = field(default_factory=dict)
+    """Why, by id."""
+    gpus: set[str] = field(default_factory=set)
+    """Novita's ids of those that they have."""
+
+    def owns(self, observation: Observation, token: Token | None) -> bool:
+        named = token is not None and token.instance_id in self.instances
+        return named or observation.novita_id in self.gpus
+
+
+def _watched(transaction: Transaction, ours: Mapping[str, Token | None]) -> tuple[dict[str, Watched], _Left]:
     """Rows that are expected in the list, and finished ones whose token is in it."""
-    rows = {row.id: row for row in _read(transaction, _TRACKED)}
+    left = _Left()
+    rows = {row.id: row for row in _read(transaction, _TRACKED, left)}
     finished = {token.instance_id for token in ours.values() if token} - rows.keys()
     if finished:
-        more = _read(transaction, _WATCHED_LOCKED.where(instances.c.id.in_(sorted(finished))))
+        more = _read(transaction, _WATCHED_LOCKED.where(instances.c.id.in_(sorted(finished))), left)
         rows |= {row.id: row for row in more}
-    return rows
+    return rows, left
 
 
-def _read(transaction: Transaction, statement: Any) -> Iterable[Watched]:
-    found = transaction.connection.execute(statement)
-    return [Watched(**dict(zip(WATCHED_FIELDS, row, strict=True))) for row in found]
+def _read(transaction: Transaction, statement: Any, left: _Left) -> Iterable[Watched]:
+    rows = transaction.connection.execute(statement).all()
+    found, unread = sort_out(rows, _read_watched, key=lambda row: row.id)
+    left.instances |= unread
+    left.gpus |= {row.novita_id for row in rows if row.id in unread and row.novita_id is not None}
+    return found
+
+
+def _read_watched(row: Row[Any]) -> Watched:
+    refuse_unread(WATCHED_FIELDS, row)
+    return Watched(**dict(zip(WATCHED_FIELDS, row, strict=True)))
 
 
 def _match(
-    rows: Mapping[str, Watched], listing: Listing, ours: Mapping[str, Token | None]
+    rows: Mapping[str, Watched], seen: Iterable[Observation], ours: Mapping[str, Token | None]
 ) -> tuple[dict[str, Observation], list[tuple[Observation, Token | None]]]:
     """By row id what shows it; and GPUs of ours that show no row."""
     owners = {row.novita_id: row.id for row in rows.values() if row.novita_id is not None}
     found: dict[str, Observation] = {}
     nobodys: list[tuple[Observation, Token | None]] = []
-    for each in sorted(listing.observations, key=_is_ending):
+    for each in sorted(seen, key=_is_ending):
         owner = owners.get(each.novita_id) or _heir(rows, found, ours.get(each.novita_id))
         if owner is not None:
             found[owner] = each
@@ -150,18 +181,19 @@ def _end_attempts(transaction: Transaction, ended: list[tuple[str, int, Fate, st
 
 
 def _sort(
-    transaction: Transaction, nobodys: list[tuple[Observation, Token | None]]
+    transaction: Transaction, nobodys: list[tuple[Observation, Token | None]], left: _Left
 ) -> tuple[tuple[Stray, ...], tuple[Observation, ...]]:
     if not nobodys:
         return (), ()
-    known = _attempts(transaction, {token.instance_id for _, token in nobodys if token})
+    ids = {token.instance_id for _, token in nobodys if token}
+    known, records = _attempts(transaction, ids, left), _instances(transaction, ids, left)
+    nobodys = [(each, token) for each, token in nobodys if not left.owns(each, token)]
     unknown = tuple(each for each, token in nobodys if _key(token) not in known)
     late = [(each, known[key]) for each, token in nobodys if (key := _key(token)) in known]
     # One that is late and going already: whoever removed it died before it could tell.
     remaining = [(e, _late(a, e)) for e, a in late if a.fate is Fate.LATE or not _is_ending(e)]
     new = [attempt for (_, attempt) in remaining if known[attempt.instance_id, attempt.number] != attempt]
     _end_attempts(transaction, [(one.instance_id, one.number, Fate.LATE, one.novita_id) for one in new])
-    records = _instances(transaction, {attempt.instance_id for _, attempt in remaining})
     strays = (
         Stray(instance=records.get(attempt.instance_id), attempt=attempt, observation=each)
         for each, attempt in remaining
@@ -180,12 +212,15 @@ def _late(attempt: Attempt, observation: Observation) -> Attempt:
     return replace(attempt, fate=Fate.LATE, novita_id=observation.novita_id)
 
 
-def _attempts(transaction: Transaction, ids: set[str]) -> dict[tuple[str, int] | None, Attempt]:
-    columns = [attempts.c[name] for name in Attempt.__dataclass_fields__]
-    rows = transaction.connection.execute(select(*columns).where(attempts.c.instance_id.in_(sorted(ids))))
-    return {(row.instance_id, row.number): Attempt(**row._asdict()) for row in rows}
+def _attempts(transaction: Transaction, ids: set[str], left: _Left) -> dict[tuple[str, int] | None, Attempt]:
+    rows = transaction.connection.execute(select_attempts(attempts.c.instance_id.in_(sorted(ids))))
+    found, unread = sort_out(rows, read_attempt, key=lambda row: row.instance_id)
+    left.instances |= unread
+    return {(attempt.instance_id, attempt.number): attempt for attempt in found}
 
 
-def _instances(transaction: Transaction, ids: set[str]) -> dict[str, Instance]:
+def _instances(transaction: Transaction, ids: set[str], left: _Left) -> dict[str, Instance]:
     rows = transaction.connection.execute(select_instances(instances.c.id.in_(sorted(ids))))
-    return {row.id: read_instance(row) for row in rows}
+    found, unread = sort_out(rows, read_instance, key=lambda row: row.id)
+    left.instances |= unread
+    return {instance.id: instance for instance in found}

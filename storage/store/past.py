@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.engine import Connection
 
+from storage.columns import leniently
 from storage.records import NewEvent
+from storage.store.unreadable import readable, refuse_unread
 from storage.tables import events, instances
 
 
@@ -23,24 +26,34 @@ class Launch:
     """From the request to the first moment that it was usable."""
 
 
+_NAMES = ("offer", "request", "created_at", "ready_at")
 _RECENT = (
-    select(instances.c.offer, instances.c.request, instances.c.created_at, instances.c.ready_at)
+    select(*(leniently(instances.c[name]) for name in _NAMES))
     .where(instances.c.ready_at.is_not(None), instances.c.offer.is_not(None))
     .order_by(instances.c.created_at.desc())
 )
 
 
 def recent_launches(connection: Connection, limit: int) -> tuple[Launch, ...]:
-    return tuple(
-        Launch(
-            product_name=offer.product_name,
-            source=request.image or request.template or "",
-            took=ready_at - created_at,
-        )
-        for offer, request, created_at, ready_at in connection.execute(_RECENT.limit(limit))
-    )
+    return readable(connection.execute(_RECENT.limit(limit)), _read_launch)
 
 
 def latest_events(connection: Connection, instance_id: str, limit: int) -> tuple[NewEvent, ...]:
-    facts = select(events.c.fact).where(events.c.instance_id == instance_id)
-    return tuple(connection.scalars(facts.order_by(events.c.sequence.desc()).limit(limit)))
+    facts = select(leniently(events.c.fact)).where(events.c.instance_id == instance_id)
+    rows = connection.execute(facts.order_by(events.c.sequence.desc()).limit(limit))
+    return readable(rows, _read_fact)
+
+
+def _read_launch(row: Row[Any]) -> Launch:
+    refuse_unread(_NAMES, row)
+    return Launch(
+        product_name=row.offer.product_name,
+        source=row.request.image or row.request.template or "",
+        took=row.ready_at - row.created_at,
+    )
+
+
+def _read_fact(row: Row[Any]) -> NewEvent:
+    refuse_unread(("fact",), row)
+    fact: NewEvent = row.fact
+    return fact

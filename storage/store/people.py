@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, bindparam, select, text, update
+from sqlalchemy import Row, Update, bindparam, select, text, update
 from sqlalchemy.engine import Connection
 
-from storage.columns import Word
+from storage.columns import Unread, Word, leniently
 from storage.records import Notify
 from storage.store.homerows import bump_homes
+from storage.store.taking import take
 from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
+from storage.store.unreadable import LeftAlone, refuse_unread, sort_out
 from storage.tables import people
 
 
@@ -40,14 +42,16 @@ _MEET = text(
 class People:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._left = LeftAlone("people")
 
     async def notify(self, user_ids: Iterable[str]) -> Mapping[str, Notify]:
-        """Of each; who never chose has the usual."""
+        """Of each; who never chose, or what a later version knows, has the usual."""
         wanted = tuple(dict.fromkeys(user_ids))
 
         def work(connection: Connection) -> Mapping[str, Notify]:
-            found = select(people.c.user_id, people.c.notify).where(people.c.user_id.in_(wanted))
-            chosen = {row.user_id: row.notify for row in connection.execute(found)}
+            found = select(people.c.user_id, leniently(people.c.notify)).where(people.c.user_id.in_(wanted))
+            rows = connection.execute(found)
+            chosen = {row.user_id: row.notify for row in rows if type(row.notify) is not Unread}
             return {user_id: chosen.get(user_id, Notify.THREAD) for user_id in wanted}
 
         return await self._ledger.read(work) if wanted else {}
@@ -79,14 +83,17 @@ class People:
         await self._ledger.write(lambda transaction: transaction.change(closed), urgent=True)
 
     async def lease_homes(self, limit: int) -> tuple[LeasedHome, ...]:
-        """The longest due first."""
-        lease = self._ledger.lease
+        """The longest due first. What cannot be read is left to others."""
+        lease, left = self._ledger.lease, self._left
 
         def work(transaction: Transaction) -> tuple[LeasedHome, ...]:
-            tokens = claim(transaction, _CLAIM, limit, lease)
-            columns = (people.c.user_id, people.c.notify, people.c.wanted_version, people.c.attempts)
-            rows = transaction.connection.execute(select(*columns).where(people.c.user_id.in_(tokens)))
-            return tuple(LeasedHome(**row._asdict(), token=tokens[row.user_id]) for row in rows)
+            return take(
+                transaction,
+                people,
+                left,
+                lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
+                lambda tokens: _read_leased(transaction, tokens),
+            )
 
         return await self._ledger.write(work)
 
@@ -125,6 +132,20 @@ _CLAIM = claiming(
     .limit(MOST)
     .with_for_update(skip_locked=True),
 )
+
+
+_NAMES = ("user_id", "notify", "wanted_version", "attempts")
+
+
+def _read_leased(
+    transaction: Transaction, tokens: Mapping[str, str]
+) -> tuple[list[LeasedHome], dict[str, str]]:
+    def read(row: Row[Any]) -> LeasedHome:
+        refuse_unread(_NAMES, row)
+        return LeasedHome(**row._asdict(), token=tokens[row.user_id])
+
+    wanted = select(*(leniently(people.c[name]) for name in _NAMES)).where(people.c.user_id.in_(tokens))
+    return sort_out(transaction.connection.execute(wanted), read, key=lambda row: row.user_id)
 
 
 def _held(leased: LeasedHome) -> tuple[Any, ...]:

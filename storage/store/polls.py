@@ -9,11 +9,13 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from storage.cloud import Listing
+from storage.columns import leniently
 from storage.records import State
 from storage.store.cardrows import bump_cards
 from storage.store.observing import Observed, observe
 from storage.store.rows import FINISHED
 from storage.store.transaction import Ledger, Transaction
+from storage.store.unreadable import LeftAlone
 from storage.tables import instances, meta
 
 WAITING = (State.CREATING, State.STARTING, State.STOPPING, State.DELETING)
@@ -54,6 +56,7 @@ _PACE = select(
 class Polls:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._left = LeftAlone("instances")
 
     async def observe(self, listing: Listing, *, previous: datetime | None) -> Observed:
         """One transaction. A list that began before the latest observed one is dropped.
@@ -65,7 +68,9 @@ class Polls:
         def work(transaction: Transaction) -> Observed:
             if not _note_list(transaction, listing.began_at):
                 return Observed(changed=0, bound=0)
-            return observe(transaction, listing, previous, deployment)
+            observed = observe(transaction, listing, previous, deployment)
+            self._left.note(observed.left, transaction.now)
+            return observed
 
         return await self._ledger.write(work)
 
@@ -110,7 +115,7 @@ def _note_list(transaction: Transaction, began_at: datetime) -> bool:
 
 def _delay(transaction: Transaction, since: datetime) -> int:
     new: ColumnElement[bool] = and_(_waits, instances.c.delayed_since.is_(None))
-    locked = select(instances.c.id, instances.c.state).where(new).order_by(instances.c.id)
+    locked = select(instances.c.id, leniently(instances.c.state)).where(new).order_by(instances.c.id)
     rows = transaction.connection.execute(locked.with_for_update(key_share=True)).all()
     if rows:
         statement = update(instances).where(instances.c.id.in_([row.id for row in rows]))

@@ -10,14 +10,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
+from storage.columns import leniently
 from storage.records import Fate, Instance, NewEvent, State, Target
 from storage.store.cardrows import bump_card
 from storage.store.eventrows import write_event
 from storage.store.transaction import Transaction
+from storage.store.unreadable import refuse_unread
 from storage.tables import attempts, instances
 
 FIELDS = tuple(column.name for column in fields(Instance))
-COLUMNS = tuple(instances.c[name] for name in FIELDS)
+COLUMNS = tuple(leniently(instances.c[name]) for name in FIELDS)
+"""Read by `read_instance` only."""
 
 FINISHED = (State.FAILED, State.DELETED)
 
@@ -70,12 +73,16 @@ def select_instances(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 def read_instance(row: Row[Any]) -> Instance:
-    """Of a row that begins with `COLUMNS`."""
+    """Of a row that begins with `COLUMNS`. Raises Unreadable."""
+    refuse_unread(FIELDS, row)
     return Instance(**dict(zip(FIELDS, row, strict=False)))
 
 
 def lock_instance(connection: Connection, instance_id: str, *, token: str | None = None) -> Instance | None:
-    """Nobody else changes it before this transaction ends. None: it is not there, or not under this lease."""
+    """Nobody else changes it before this transaction ends. None: it is not there, or not under this lease.
+
+    Raises Unreadable.
+    """
     if token is None:
         row = connection.execute(_LOCKED, {"row_id": instance_id}).first()
     else:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from storage.cloud import Offer
 from storage.records import Attempt, Fate, Instance, NewEvent, Outcome, Target, Wish
+from storage.store.creates import read_attempt, select_attempts
 from storage.store.rows import (
     Change,
     differences,
@@ -20,7 +21,9 @@ from storage.store.rows import (
     select_instances,
     write_change,
 )
+from storage.store.taking import take
 from storage.store.transaction import FREED, MOST, NOW, Transaction, claim, claiming, is_due
+from storage.store.unreadable import LeftAlone, sort_out
 from storage.tables import attempts, instances, meta
 
 
@@ -60,14 +63,23 @@ _CLAIMED = select_instances(instances.c.id.in_(bindparam("ids", expanding=True))
 _LISTED_AT = select(meta.c.listed_at)
 
 
-def lease_due(transaction: Transaction, limit: int, lease: timedelta) -> tuple[Leased, ...]:
-    tokens = claim(transaction, _CLAIM, limit, lease)
-    if not tokens:
-        return ()
-    listed_at = transaction.connection.scalar(_LISTED_AT)
-    rows = transaction.connection.execute(_CLAIMED, {"ids": list(tokens)})
-    leased = (read_instance(row) for row in rows)
-    return tuple(Leased(instance=each, token=tokens[each.id], listed_at=listed_at) for each in leased)
+def lease_due(transaction: Transaction, limit: int, lease: timedelta, left: LeftAlone) -> tuple[Leased, ...]:
+    def read(tokens: Mapping[str, str]) -> tuple[list[Leased], dict[str, str]]:
+        listed_at = transaction.connection.scalar(_LISTED_AT)
+        rows = transaction.connection.execute(_CLAIMED, {"ids": list(tokens)})
+        return sort_out(
+            rows,
+            lambda row: Leased(instance=read_instance(row), token=tokens[row.id], listed_at=listed_at),
+            key=lambda row: row.id,
+        )
+
+    return take(
+        transaction,
+        instances,
+        left,
+        lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
+        read,
+    )
 
 
 def begin(
@@ -146,8 +158,8 @@ def settle(transaction: Transaction, leased: Leased, settlement: Settlement) -> 
 
 
 def list_attempts(connection: Connection, instance_id: str) -> tuple[Attempt, ...]:
-    rows = select(attempts).where(attempts.c.instance_id == instance_id).order_by(attempts.c.number)
-    return tuple(Attempt(**row._mapping) for row in connection.execute(rows))  # noqa: SLF001 - its public name
+    rows = select_attempts(attempts.c.instance_id == instance_id).order_by(attempts.c.number)
+    return tuple(read_attempt(row) for row in connection.execute(rows))
 
 
 def end_attempt(transaction: Transaction, instance_id: str, attempt: int, fate: Fate, novita_id: str) -> bool:

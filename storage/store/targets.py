@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, func, or_, select, text, update
 from sqlalchemy.engine import Connection
 
-from storage.columns import Moment
+from storage.columns import Moment, leniently
 from storage.records import DeliveryState, NewEvent, Target, TargetKind
 from storage.store.rows import Change, lock_instance, write_change
 from storage.store.transaction import Ledger, Transaction, is_held
+from storage.store.unreadable import readable, refuse_unread
 from storage.tables import deliveries, targets
 
 
@@ -150,10 +151,11 @@ def _tell(transaction: Transaction, told: Telling) -> None:
 def _statistics(connection: Connection) -> tuple[TargetStatistics, ...]:
     rows = connection.execute(_COUNTS).all()
     known = {row.address: row for row in connection.execute(select(targets))}
-    return tuple(_read_statistics(row, known.get(row.target_address)) for row in rows)
+    return readable(rows, lambda row: _read_statistics(row, known.get(row.target_address)))
 
 
 def _read_statistics(row: Any, health: Any) -> TargetStatistics:
+    refuse_unread(("target_kind",), row)
     return TargetStatistics(
         target=Target(kind=row.target_kind, address=row.target_address),
         pending=row.pending,
@@ -173,7 +175,7 @@ def _in_state(state: DeliveryState) -> Any:
 _TARGET = (deliveries.c.target_kind, deliveries.c.target_address)
 _COUNTS = (
     select(
-        *_TARGET,
+        *map(leniently, _TARGET),
         *(_in_state(state) for state in DeliveryState),
         func.max(deliveries.c.delivered_at, type_=deliveries.c.delivered_at.type).label("last_delivered_at"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -38,6 +38,7 @@ CARD_GAP = timedelta(seconds=3)
 
 NOW = bindparam("now", type_=Moment())
 MOST = bindparam("most", type_=Integer())
+LEFT = bindparam("left", expanding=True, type_=Text())
 """Parameters of statements that are made once."""
 Time = datetime | BindParameter[datetime]
 
@@ -89,28 +90,36 @@ def is_held(table: FromClause, now: Time) -> ColumnElement[bool]:
 
 
 def claiming(table: Table, wanted: Select[tuple[str]]) -> Update:
-    """To be made once: it leases the rows whose keys `wanted` selects, by the parameters NOW and MOST.
+    """To be made once: it leases the rows whose keys `wanted` selects, by the parameters NOW, MOST and LEFT.
 
     `wanted` must skip locked rows.
     """
-    key = _key(table)
+    key = key_of(table)
     leased = {
         "lease_token": bindparam("token", type_=Text()) + "." + key,
         "leased_until": bindparam("until", type_=Moment()),
     }
-    statement = update(table).where(key.in_(wanted.cte("chosen").select())).values(leased)
+    chosen = wanted.where(key.not_in(LEFT)).cte("chosen")
+    statement = update(table).where(key.in_(chosen.select())).values(leased)
     return statement.returning(key, table.c.lease_token)
 
 
 def claim(
-    transaction: Transaction, claiming: Update, limit: int, lease: timedelta, **more: Any
+    transaction: Transaction,
+    claiming: Update,
+    limit: int,
+    lease: timedelta,
+    *,
+    left: Collection[str] = (),
+    **more: Any,
 ) -> dict[str, str]:
-    """Fresh tokens of what was leased, by key. `more`: further parameters of the statement."""
+    """Fresh tokens of what was leased, by key. `left`: keys of others. `more`: further parameters."""
     parameters = {
         "now": transaction.now,
         "most": limit,
         "token": uuid.uuid4().hex,
         "until": transaction.now + lease,
+        "left": left,
         **more,
     }
     return {row[0]: row[1] for row in transaction.connection.execute(claiming, parameters)}
@@ -118,7 +127,7 @@ def claim(
 
 def renew(transaction: Transaction, table: Table, tokens: Iterable[str], lease: timedelta) -> int:
     """How many of the leases were still the bearer's. A token ends in the key of its row."""
-    key, wanted = _key(table), tuple(tokens)
+    key, wanted = key_of(table), tuple(tokens)
     held = (
         select(key)
         .where(key.in_([token.partition(".")[2] for token in wanted]), table.c.lease_token.in_(wanted))
@@ -129,6 +138,6 @@ def renew(transaction: Transaction, table: Table, tokens: Iterable[str], lease: 
     return transaction.change(statement)
 
 
-def _key(table: Table) -> Column[str]:
+def key_of(table: Table) -> Column[str]:
     (key,) = table.primary_key.columns
     return key

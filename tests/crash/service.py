@@ -47,6 +47,8 @@ class Orders:
     """Speaks to Slack as fast as it can; what Slack allows would make every test wait."""
     fuse: Mapping[str, Any] | None = None
     """`method`, `when`, `armed`, `nth` of a crash point."""
+    ahead: float = 0.0
+    """Seconds by which its machine's clock is wrong."""
 
 
 def main() -> None:
@@ -107,6 +109,8 @@ def _line(**said: int) -> bytes:
 
 
 async def _run(orders: Orders) -> int:
+    if orders.ahead:
+        _set_wrong(timedelta(seconds=orders.ahead))
     read = settings.load(env_file=None)
     read = read.model_copy(update={name: _like(read, name, each) for name, each in orders.settings.items()})
     secrets = settings.secrets_of(read)
@@ -118,6 +122,13 @@ async def _run(orders: Orders) -> int:
     times = {name: timedelta(seconds=each) for name, each in orders.timings.items()}
     timings = replace(parts.timings_of(read), **times)
     return await app.run(read, timings=timings, wrap=partial(_wrap, orders, _fuse(orders)))
+
+
+def _set_wrong(ahead: timedelta) -> None:
+    """Less the scheduler, which asks the machine itself."""
+    right, jobs = app.utc_now, app.Jobs
+    app.utc_now = lambda: right() + ahead
+    app.Jobs = lambda *, clock: jobs(clock=right)
 
 
 def _like(read: settings.Settings, name: str, number: float) -> timedelta | int:

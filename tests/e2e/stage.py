@@ -163,6 +163,7 @@ class Stage:
         timings: Mapping[str, float] = {},
         settings: Mapping[str, float] = {},
         pauses: Sequence[float] | None = QUICK_PAUSES,
+        ahead: float = 0.0,
         **environ: str,
     ) -> Service:
         """A life with short times. `fuse`: of `tests.crash.points.Fuse`, less `armed`."""
@@ -173,6 +174,7 @@ class Stage:
             pauses=None if pauses is None else tuple(pauses),
             slack_pauses=QUICK_SLACK_PAUSES,
             fuse=None if fuse is None else {**fuse, "armed": str(self.armed)},
+            ahead=ahead,
         )
         service = await Service.born(self.nursery, orders, self.slack.signal.notify)
         return await self._entered(service, http_mode=http_mode)

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from storage_postgres import PostgresServer, clone, running_server
+from storage_postgres import PostgresServer, clone, forget_sessions, running_server
 from storage_samples import Clock
 from storage_world import World
 
 from storage.database import Database, migrate, open_database
+from storage.postgres import PostgresDatabase
 from storage.store.store import Store, make_store
 
 _names = itertools.count(1)
@@ -52,7 +53,10 @@ def url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
+    """On PostgreSQL each transaction may be another session's: nothing that outlives one may be needed."""
     opened = await open_database(url)
+    if isinstance(opened, PostgresDatabase):
+        forget_sessions(opened)
     yield opened
     await opened.close()
 

@@ -13,11 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import ExecStatus
+from sqlalchemy import event
 
 from storage.database import migrate
+from storage.postgres import PostgresDatabase
 
 TEMPLATE = "migrated"
 
@@ -64,6 +68,20 @@ def clone(server: PostgresServer, name: str) -> Iterator[str]:
         yield server.url(name)
     finally:
         server.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def forget_sessions(database: PostgresDatabase) -> None:
+    """As behind a pooler that gives a session to somebody else after each transaction.
+
+    Past psycopg, which would note what it did and prepare its statements anew.
+    """
+
+    def forget(connection: Any, _record: object) -> None:
+        if connection is not None:
+            result = connection.driver_connection.pgconn.exec_(b"DISCARD ALL")
+            assert result.status == ExecStatus.COMMAND_OK, result.error_message
+
+    event.listen(database._engine.sync_engine, "checkin", forget)
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from sqlalchemy import inspect, text
 from storage_postgres import PostgresServer
 
 import storage
-from storage.database import Database, known_revisions, migrate, open_database
+from storage.database import Database, migrate, open_database
 from storage.errors import DatabaseBusy, DatabaseNotMigrated, DatabaseTooNew
+from storage.revisions import known_revisions
 from storage.sqlite import lock_file
 from storage.tables import metadata
 

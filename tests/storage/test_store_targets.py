@@ -1,12 +1,17 @@
 """Webhooks that fail for long get nothing more until a start or a successful replay."""
 
+import asyncio
 from datetime import timedelta
 
-from storage_samples import HOOK, NOTICE, NOW, OTHER_HOOK, event, id_of
+import psycopg
+import pytest
+from storage_samples import HOOK, NOTICE, NOW, OTHER_HOOK, Clock, event, id_of
 from storage_world import World
 
+from storage.database import open_database
 from storage.records import Delivery, DeliveryState, EventKind, Target, TargetKind
 from storage.store.deliveries import LeasedDelivery, Wanted
+from storage.store.store import make_store
 from storage.store.targets import DisabledTarget, TargetStatistics, Telling
 from storage.tables import targets
 
@@ -186,3 +191,25 @@ async def test_one_that_has_recovered_is_not_disabled_for_its_past(world: World)
     disable = world.store.targets.disable_target
     assert not await disable(HOOK.address, "120 h", failing_before=NOW - timedelta(seconds=1))
     assert await disable(HOOK.address, "120 h", failing_before=NOW)
+
+
+@pytest.mark.slow
+async def test_disabling_waits_for_no_delivery_that_is_being_settled(postgres_url: str) -> None:
+    """That one sees by itself that all is over. Waiting for it, two could wait for each other."""
+    database = await open_database(postgres_url)
+    clock = Clock()
+    world = World(make_store(database, clock), database, clock)
+    await world.add(1, targets=(HOOK,))
+    await world.add(2, targets=(HOOK,))
+    (settled,) = await world.store.deliveries.lease_due(1)
+    clock.advance(21)  # the lease is over, and nobody else has taken it yet
+    with psycopg.connect(postgres_url) as settling:
+        settling.execute("SELECT id FROM deliveries WHERE id = %s FOR UPDATE", [settled.delivery.id])
+        async with asyncio.timeout(5):
+            assert await world.store.targets.disable_target(HOOK.address, "410")
+    states = [(await delivery_of(world, number)).state for number in (1, 2)]
+    assert sorted(states) == [DeliveryState.DEAD, DeliveryState.PENDING]
+    assert await world.store.deliveries.settle_later(settled, NOW + timedelta(hours=1), 500, "no")
+    states = [(await delivery_of(world, number)).state for number in (1, 2)]
+    assert states == [DeliveryState.DEAD, DeliveryState.DEAD]
+    await database.close()

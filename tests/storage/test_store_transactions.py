@@ -332,3 +332,24 @@ async def test_a_connection_that_the_server_ended_is_replaced(postgres_url: str)
     assert await names(database) == ["a"]
     await other.close()
     await database.close()
+
+
+@pytest.mark.slow
+async def test_of_two_transactions_that_wait_for_each_other_both_are_done(postgres_url: str) -> None:
+    database = await open_database(postgres_url)
+    for name in ("a", "b"):
+        await database.write(put(name))
+
+    def take(*wanted: str) -> Callable[[Connection], None]:
+        def work(connection: Connection) -> None:
+            for name in wanted:
+                taken = leases.update().where(leases.c.name == name)
+                connection.execute(taken.values(owner=leases.c.owner + wanted[0]))
+                connection.execute(select(func.pg_sleep(0.2)))
+
+        return work
+
+    await asyncio.gather(database.write(take("a", "b")), database.write(take("b", "a")))
+    owners = await database.read(lambda connection: set(connection.scalars(select(leases.c.owner))))
+    assert owners <= {"xab", "xba"}
+    await database.close()
