@@ -251,7 +251,9 @@ class World:
                 return
 
     def _tick(self) -> None:
-        for replica in self._replicas:
+        for replica in tuple(self._replicas):
+            if replica.process.is_dead:
+                self._restart(replica)  # it ended by itself, for want of a database
             replica.tick()
 
     def _look(self) -> None:
@@ -278,7 +280,7 @@ class World:
             await self._pass(1)
         for _ in range(3):
             await asyncio.sleep(self._plan.pace.timings.slow_poll.total_seconds())
-            await self._pass(2)
+            await self._pass(3)
         if not self._is_quiet():
             raise Violation(f"did not stay at rest: {self._restless()}")
 
