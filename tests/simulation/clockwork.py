@@ -55,7 +55,7 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
 @contextmanager
 def drawn_ids(seed: object) -> Iterator[None]:
     """What draws from the system's chance, ids and leases above all, draws from the seed meanwhile."""
-    dice = Random(f"ids {seed}")  # noqa: S311 - simulated chance
+    dice = Random(f"ids {seed}")
     real = uuid.uuid4, secrets.randbelow
     uuid.uuid4 = lambda: uuid.UUID(int=dice.getrandbits(128))
     secrets.randbelow = dice.randrange

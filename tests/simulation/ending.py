@@ -145,12 +145,12 @@ class Ending:
             elif open_wish is not None and told.fact.kind in _ANSWERS[open_wish]:
                 open_wish = None
         if open_wish is not None:
-            raise Violation(f"{row.id} was asked to {open_wish}, and nothing was told of it: {_kinds(events)}")
+            raise Violation(
+                f"{row.id} was asked to {open_wish}, and nothing was told of it: {_kinds(events)}"
+            )
 
     def _nothing_is_billed_without_a_gpu(self) -> None:
-        statement = (
-            "SELECT id, state FROM instances WHERE (billing_since IS NULL) = (state IN ('running', 'starting'))"
-        )
+        statement = "SELECT id, state FROM instances WHERE (billing_since IS NULL) = (state IN ('running', 'starting'))"
         if rows := self.disk.rows(statement):
             raise Violation(f"{rows[0]} is billed although it has no GPU, or the other way round")
 

@@ -14,9 +14,7 @@ from tests.simulation.novita import SimulatedCloud
 
 
 class Fate:
-    def __init__(
-        self, cloud: SimulatedCloud, workspace: Workspace, weather: Weather, dice: Random
-    ) -> None:
+    def __init__(self, cloud: SimulatedCloud, workspace: Workspace, weather: Weather, dice: Random) -> None:
         self._cloud = cloud
         self._workspace = workspace
         self._weather = weather
@@ -34,7 +32,9 @@ class Fate:
 
     def draw_unlucky(self) -> None:
         """Whom lists leave out while they do."""
-        self._cloud.unlucky = frozenset(gpu.id for gpu in self._cloud.instances() if self._dice.random() < 0.5)
+        self._cloud.unlucky = frozenset(
+            gpu.id for gpu in self._cloud.instances() if self._dice.random() < 0.5
+        )
 
     def strike(self, kind: str) -> str | None:
         """What it struck; None: there was nothing to strike."""

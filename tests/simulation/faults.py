@@ -25,7 +25,9 @@ CHANGES = frozenset({"create", "start", "stop", "restart", "delete"})
 LOOKUPS = frozenset({"products", "clusters", "template", "templates"})
 ALL = CHANGES | LOOKUPS | {"list", "get"}
 
-_NO_CAPACITY = error_body(400, "INSUFFICIENT_RESOURCE", "insufficient resource, please choose another product")
+_NO_CAPACITY = error_body(
+    400, "INSUFFICIENT_RESOURCE", "insufficient resource, please choose another product"
+)
 _INVALID_STATE = error_body(400, "REQUEST", "invalid state change")
 _NOT_FOUND = error_body(404, "RESOURCE_NOT_FOUND", "instance not found")
 _GATEWAY = "<html><body>slow down</body></html>"
@@ -54,6 +56,7 @@ NOVITA = {
     "no capacity": Kind(frozenset({"create", "start"}), lambda _: Status(400, _NO_CAPACITY)),
     "invalid state": Kind(CHANGES - {"create"}, lambda _: Status(400, _INVALID_STATE)),
     "409 though done": Kind(CHANGES, lambda _: LateStatus(409, error_body(409, "CONFLICT", "conflict"))),
+    "change finds nothing": Kind(CHANGES - {"create"}, lambda _: Status(404, _NOT_FOUND)),
     "get finds nothing": Kind(frozenset({"get"}), lambda _: Status(404, _NOT_FOUND)),
 }
 """At Novita, as answers to single calls."""
@@ -67,14 +70,29 @@ SLACK = frozenset(
 )
 
 HOOKS = frozenset(
-    {"hook refuses", "hook hangs", "hook answer lost", "hook answers 500", "hook asks to wait", "hook is gone"}
+    {
+        "hook refuses",
+        "hook hangs",
+        "hook answer lost",
+        "hook answers 500",
+        "hook asks to wait",
+        "hook is gone",
+    }
 )
 
 OURSELVES = frozenset({"killed", "stopped", "stalled", "clock jumps", "database away", "moved", "purged"})
 """To processes, their database and their time."""
 
 FATE = frozenset(
-    {"console stops", "console starts", "console deletes", "reclaim notice", "reclaimed", "status error", "held"}
+    {
+        "console stops",
+        "console starts",
+        "console deletes",
+        "reclaim notice",
+        "reclaimed",
+        "status error",
+        "held",
+    }
     | {"no balance", "stock runs out", "card deleted"}
 )
 """To what we rent, from outside."""

@@ -69,7 +69,12 @@ class Hooks:
 
     def _fault(self) -> str | None:
         often = self._weather.strikes(
-            "hook refuses", "hook hangs", "hook answer lost", "hook answers 500", "hook asks to wait", chance=0.7
+            "hook refuses",
+            "hook hangs",
+            "hook answer lost",
+            "hook answers 500",
+            "hook asks to wait",
+            chance=0.7,
         )
         fault = often or self._weather.strikes("hook is gone", chance=0.1)
         if fault is not None:
@@ -115,7 +120,9 @@ class Workspace:
         self.cards: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self.heard = Hearing()
 
-    def chat_post(self, *, channel: str, metadata: Any = None, text: str = "", **_rest: Any) -> dict[str, str]:
+    def chat_post(
+        self, *, channel: str, metadata: Any = None, text: str = "", **_rest: Any
+    ) -> dict[str, str]:
         self._number += 1
         place = (channel, f"{self._number}.0")
         self.messages[place] = text
@@ -145,7 +152,9 @@ class Workspace:
         del self.messages[dice.choice(cards)]
         return True
 
-    async def take(self, work: Callable[[], dict[str, Any]], event_id: str | None) -> dict[str, Any] | Exception:
+    async def take(
+        self, work: Callable[[], dict[str, Any]], event_id: str | None
+    ) -> dict[str, Any] | Exception:
         await asyncio.sleep(self._dice.choice((0.0, 0.05, 0.2)))
         if event_id is not None:
             self.heard.tries[event_id] += 1

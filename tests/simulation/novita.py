@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 from random import Random
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from bot.sandbox.novita.instances import Instance
 from bot.sandbox.novita.routes import ROUTES, Api, Asked, FirstPage, Paging
 from bot.sandbox.novita.views import InstanceViews
 from storage.cloud import Listing, Order
-from tests.simulation.faults import NOVITA, Weather
+from tests.simulation.faults import CHANGES, NOVITA, Weather
 from tests.simulation.process import Process
 
 Served = web.Response | NotSent | None
@@ -43,24 +43,12 @@ class SimulatedCloud(Cloud):
         self._leaves_out = missing
         self.unlucky: frozenset[str] = frozenset()
         self.blank = False
-        self.unseen_until: dict[str, datetime] = {}
-        """When it was last kept out of something that should have shown it."""
 
     def listed(self) -> list[Instance]:
-        now, shown = self.now(), super().listed()
-        leaves_out = self._leaves_out()
-        kept = [] if self.blank else [each for each in shown if not (leaves_out and each.id in self.unlucky)]
-        for each in shown if len(kept) < len(shown) else ():
-            if each not in kept:
-                self.note_unseen(each.id, now)
-        return kept
-
-    def hide(self, instance_id: str, delay: timedelta) -> None:
-        super().hide(instance_id, delay)
-        self.note_unseen(instance_id, self.now() + delay)
-
-    def note_unseen(self, instance_id: str, until: datetime) -> None:
-        self.unseen_until[instance_id] = max(until, self.unseen_until.get(instance_id, until))
+        shown = super().listed()
+        if self.blank:
+            return []
+        return [each for each in shown if each.id not in self.unlucky] if self._leaves_out() else shown
 
     def is_at_rest(self) -> bool:
         now = self.now()
@@ -72,7 +60,10 @@ class SimulatedCloud(Cloud):
 class Witness(Protocol):
     """Sees what arrives at Novita, before it takes effect."""
 
-    def call_arrived(self, endpoint: str, body: Any) -> None: ...
+    def call_arrived(self, endpoint: str, body: Any) -> None:
+        """Only of one that changes something."""
+
+    def get_answered(self, novita_id: str, status_code: int) -> None: ...
     def certainly_not_made(self, name: str) -> None: ...
     def list_read(self, listing: Listing) -> None: ...
 
@@ -80,7 +71,7 @@ class Witness(Protocol):
 class Door:
     """Where calls arrive, and where what goes wrong with them is drawn."""
 
-    def __init__(  # noqa: PLR0913 - everything that a call can meet
+    def __init__(
         self,
         cloud: SimulatedCloud,
         weather: Weather,
@@ -124,7 +115,8 @@ class Door:
             self._struck("down")
             return refused(503)
         route = _ROUTES[call.method, call.path]
-        self._witness.call_arrived(route.endpoint, call.body)
+        if route.endpoint in CHANGES:
+            self._witness.call_arrived(route.endpoint, call.body)
         asked = Asked(query={name: str(value) for name, value in call.params.items()}, body=call.body)
         exchange = Exchange(
             cloud=self._cloud,
@@ -133,6 +125,8 @@ class Door:
             closing=self._closing,
         )
         answer = await exchange.answer(self._fault(route.endpoint))
+        if route.endpoint == "get" and answer is not None:
+            self._witness.get_answered(asked.query["instanceId"], answer.status)
         return self._aged(asked, answer) if route.endpoint == "list" else answer
 
     def _fault(self, endpoint: str) -> Fault | None:
@@ -148,7 +142,6 @@ class Door:
         if self._weather.is_about("list is old"):
             if (old := self._old_pages.get(key)) is not None:
                 self._struck("list is old")
-                self._note_all_unseen()
                 return old
             if answer is not None and answer.status == 200:
                 self._old_pages[key] = answer
@@ -158,11 +151,6 @@ class Door:
             self._struck("list is short")
             return refused(200, {"instances": [], "total": 3})
         return answer
-
-    def _note_all_unseen(self) -> None:
-        now = self._cloud.now()
-        for each in self._cloud.instances():
-            self._cloud.note_unseen(each.id, now)
 
 
 class SimulatedNovita(NovitaClient):
@@ -244,4 +232,3 @@ def _body(response: web.Response) -> bytes:
 def metrics() -> Metrics:
     """One for all runs: nobody reads it."""
     return Metrics()
-

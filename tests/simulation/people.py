@@ -76,9 +76,7 @@ class People:
     async def _answer(self, request: Request, operations: Operations) -> Instance | None:
         if request.asked is not None:
             in_slack = request.actor.user_id is not None
-            return await operations.create(
-                request.asked, request.actor, request.origin, unique_name=in_slack
-            )
+            return await operations.create(request.asked, request.actor, request.origin, unique_name=in_slack)
         acted = await operations.act(request.verb, request.ref, request.actor, request.origin)
         # A repetition of what changed nothing is answered with the instance as it is.
         return acted.instance if acted.instance.wish is request.verb else None

@@ -21,6 +21,8 @@ class Process:
         self.is_dead = False
         self.stalled_until = 0.0
         self.tasks: dict[asyncio.Task[Any], None] = {}
+        self._pauses = 0
+        self._fuses: list[tuple[int, Callable[[], None]]] = []
         self._failed = failed
         self._loop = asyncio.get_running_loop()
 
@@ -42,11 +44,24 @@ class Process:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(error)
 
+    def after_pauses(self, count: int, act: Callable[[], None]) -> None:
+        """By awaits and not by time, so that it happens where work is done."""
+        self._fuses.append((self._pauses + count, act))
+
     async def pause(self, seconds: float) -> None:
+        self._pauses += 1
+        if self._fuses:
+            self._burn()
         await asyncio.sleep(seconds)
         while self.is_stalled and not self.is_dead:
             await asyncio.sleep(self.stalled_until - self._loop.time())
         self.check()
+
+    def _burn(self) -> None:
+        over = [act for count, act in self._fuses if count <= self._pauses]
+        self._fuses = [fuse for fuse in self._fuses if fuse[0] > self._pauses]
+        for act in over:
+            act()
 
     def check(self) -> None:
         """What a task still does while it is being cancelled reaches nobody."""

@@ -220,7 +220,7 @@ class Replica:
                 slack=SlackSink(client, clock=self._around.clock),
             ),
             clock=self._around.clock,
-            rng=Random(f"{self.name} {self._around.dice.random()}"),  # noqa: S311 - jitter
+            rng=Random(f"{self.name} {self._around.dice.random()}"),
             retries=9,
             metrics=metrics(),
         )

@@ -16,8 +16,6 @@ from tests.simulation.disk import DEPLOYMENT, Disk, microseconds
 from tests.simulation.novita import SimulatedCloud
 
 MOST_OFFERS = 8
-SEEN_BY_THEN = timedelta(seconds=30)
-"""So long after it was last kept out of a list, a GPU may still be taken for gone."""
 
 
 class Violation(AssertionError):
@@ -37,15 +35,20 @@ class Row:
 
 
 class Watch:
-    def __init__(self, disk: Disk, cloud: SimulatedCloud, clock: Callable[[], datetime], timings: Timings) -> None:
+    def __init__(
+        self, disk: Disk, cloud: SimulatedCloud, clock: Callable[[], datetime], timings: Timings
+    ) -> None:
         self._disk = disk
         self._cloud = cloud
         self._clock = clock
         self._timings = timings
         self.foreign: set[str] = set()
         """Ids at Novita of what is none of ours."""
-        self.lists: list[datetime] = []
-        """When each complete list began that somebody read."""
+        self._lists: list[tuple[datetime, frozenset[str]]] = []
+        """When each complete list began that somebody read, and whom it showed."""
+        self._not_found: Counter[str] = Counter()
+        """Answers to get, by the id at Novita."""
+        self._seen: Violation | None = None
         self.creates: Counter[str] = Counter()
         """Calls that arrived, by instance."""
         self._asked: defaultdict[str, set[int]] = defaultdict(set)
@@ -54,21 +57,32 @@ class Watch:
         self.doubled = 0
 
     def call_arrived(self, endpoint: str, body: Any) -> None:
-        match endpoint:
-            case "create":
-                self._create_arrived(str(body["name"]))
-            case "start" | "stop" | "restart" | "delete":
-                if body["instanceId"] in self.foreign:
-                    raise Violation(f"{endpoint} of {body['instanceId']}, which is not ours")
+        """Whoever called would take an error for one of Novita's: it is raised at the end of the step."""
+        try:
+            self._judge_call(endpoint, body)
+        except Violation as violation:
+            self._seen = self._seen or violation
+
+    def _judge_call(self, endpoint: str, body: Any) -> None:
+        if endpoint == "create":
+            self._create_arrived(str(body["name"]))
+            return
+        if body["instanceId"] in self.foreign:
+            raise Violation(f"{endpoint} of {body['instanceId']}, which is not ours")
         if endpoint == "delete":
             self._delete_arrived(body["instanceId"])
+
+    def get_answered(self, novita_id: str, status_code: int) -> None:
+        if status_code == 404:
+            self._not_found[novita_id] += 1
 
     def certainly_not_made(self, name: str) -> None:
         if (token := read_token(name)) is not None:
             self._not_made[token.instance_id].add(token.attempt)
 
     def list_read(self, listing: Listing) -> None:
-        self.lists.append(listing.began_at)
+        shown = frozenset(each.novita_id for each in listing.observations)
+        self._lists.append((listing.began_at, shown))
 
     def _create_arrived(self, name: str) -> None:
         token = read_token(name)
@@ -109,6 +123,8 @@ class Watch:
 
     def step(self) -> None:
         """After every step."""
+        if self._seen is not None:
+            raise self._seen
         self._nothing_is_doubled()
         self._novita_ids_are_unique()
         for row in self.rows():
@@ -146,16 +162,22 @@ class Watch:
     def _given_up_for_good_reason(self, row: Row) -> None:
         begun = "SELECT begun_at FROM attempts WHERE instance_id = ? AND number = ?"
         began = self._disk.rows(begun, row.id, row.attempt)[0][0]
-        lists = [each for each in self.lists if microseconds(each) >= began]
+        lists = [at for at, _ in self._lists if microseconds(at) >= began]
         waited = timedelta(microseconds=microseconds(self._clock()) - began)
         if len(lists) < self._timings.lists_until_gone or waited < self._timings.unconfirmed_after:
             raise Violation(f"{row.id} was given up after {waited} and {len(lists)} lists")
 
     def _gone_for_good_reason(self, row: Row) -> None:
+        """What Novita keeps out of its lists and does not find for long enough may be called gone."""
         for novita_id in self.alive().get(row.id, ()):
-            unseen = self._cloud.unseen_until.get(novita_id)
-            if unseen is None or unseen + SEEN_BY_THEN < self._clock():
-                raise Violation(f"{row.id} was called deleted while {novita_id} was there to be seen")
+            without = sum(1 for _, shown in self._lists if novita_id not in shown)
+            if row.novita_id == novita_id and (
+                without < self._timings.lists_until_gone or not self._not_found[novita_id]
+            ):
+                raise Violation(
+                    f"{row.id} was called deleted while {novita_id} lives, after {without} lists without it and "
+                    f"{self._not_found[novita_id]} gets that did not find it"
+                )
 
     def most_offers(self) -> int:
         fate = "SELECT count(*) FROM attempts WHERE fate = ? GROUP BY instance_id ORDER BY 1 DESC LIMIT 1"
