@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from random import Random
+from typing import Literal
 
-from bot.sandbox.novita.instances import Instance
+from bot.sandbox.novita.instances import STOPPABLE, Instance
 from bot.sandbox.novita.refusals import RefusalError
-from tests.simulation.faults import Weather
 from tests.simulation.listeners import Workspace
 from tests.simulation.novita import SimulatedCloud
 
 
 class Fate:
-    def __init__(self, cloud: SimulatedCloud, workspace: Workspace, weather: Weather, dice: Random) -> None:
+    def __init__(self, cloud: SimulatedCloud, workspace: Workspace, dice: Random) -> None:
         self._cloud = cloud
         self._workspace = workspace
-        self._weather = weather
         self._dice = dice
         self._foreign: set[str] = set()
 
@@ -27,7 +26,7 @@ class Fate:
         names = ["by-hand", "gb-otherone-abcdefghijklmnop-a1"]
         if self._dice.random() < 0.2:
             names += [f"gb-{deployment}-not-a-token", f"gb-{deployment}-zzzzzzzzzzzzzzzz-a1"]
-        self._foreign = {self._cloud.create_in_console(name, MINE).id for name in names}
+        self._foreign = {self._cloud.create_in_console(name).id for name in names}
         return self._foreign
 
     def draw_unlucky(self) -> None:
@@ -58,41 +57,60 @@ class Fate:
         return cluster
 
     def _strike_gpu(self, kind: str) -> str | None:
-        gpus = [gpu for gpu in self._cloud.instances() if gpu.id not in self._foreign]
+        gpus = [
+            gpu for gpu in self._cloud.instances() if gpu.id not in self._foreign and self._suits(kind, gpu)
+        ]
         if not gpus:
             return None
         gpu = self._dice.choice(gpus)
         with suppress(RefusalError):
-            return self._done_to(kind, gpu)
-        return None
+            self._do(kind, gpu.id)
+        return gpu.id
 
-    def _done_to(self, kind: str, gpu: Instance) -> str | None:
+    def _suits(self, kind: str, gpu: Instance) -> bool:
+        status = gpu.status_at(self._cloud.now())
         match kind:
             case "console stops":
-                self._cloud.stop_in_console(gpu.id)
+                return status in STOPPABLE
             case "console starts":
-                self._cloud.start_in_console(gpu.id)
-            case "console deletes":
-                self._cloud.delete_in_console(gpu.id)
-            case "reclaim notice" if gpu.order.mode == "spot":
-                self._cloud.notify_reclaim(gpu.id, in_=timedelta(seconds=self._dice.uniform(2, 40)))
-            case "reclaimed" if gpu.order.mode == "spot":
-                self._cloud.reclaim(gpu.id)
-            case "status error" if gpu.status_at(self._cloud.now()) != "running":
-                self._cloud.fail(gpu.id, "image pull failed", status=self._dice.choice((None, "exited")))
-            case "held":
-                self._cloud.hold(gpu.id)
+                return status == "exited"
+            case "reclaim notice" | "reclaimed":
+                return gpu.order.mode == "spot" and gpu.holds_gpu
+            case "status error":
+                return status != "running" and not gpu.is_leaving
+            case "removal fails":
+                return gpu.is_leaving
             case _:
-                return None
-        return gpu.id
+                return True
+
+    def _do(self, kind: str, novita_id: str) -> None:
+        match kind:
+            case "console stops":
+                self._cloud.stop_in_console(novita_id)
+            case "console starts":
+                self._cloud.start_in_console(novita_id)
+            case "console deletes":
+                self._cloud.delete_in_console(novita_id)
+            case "reclaim notice":
+                self._cloud.notify_reclaim(novita_id, in_=timedelta(seconds=self._dice.uniform(2, 40)))
+            case "reclaimed":
+                self._cloud.reclaim(novita_id)
+            case "status error":
+                status: Literal["exited"] | None = self._dice.choice((None, "exited"))
+                self._cloud.fail(novita_id, "image pull failed", status=status)
+            case "removal fails":
+                self._cloud.fail(novita_id, "cannot be removed", status="exited")
+            case "held":
+                self._cloud.hold(novita_id)
 
     def make_peace(self) -> None:
         self._cloud.top_up()
         self._cloud.set_capacity(gpus=None)
         self._cloud.unlucky = frozenset()
+        if self._dice.random() < 0.5:
+            self.release_all()
+
+    def release_all(self) -> None:
         for gpu in self._cloud.instances():
-            if gpu.held and self._dice.random() < 0.5:
+            if gpu.held:
                 self._cloud.release(gpu.id)
-
-
-MINE = "4090.16c62g"

@@ -83,7 +83,10 @@ HOOKS = frozenset(
 OURSELVES = frozenset({"killed", "stopped", "stalled", "clock jumps", "database away", "moved", "purged"})
 """To processes, their database and their time."""
 
-FATE = frozenset(
+BY_AWAITS = frozenset({"killed", "stalled", "clock jumps"})
+"""Of those, what can hit between any two awaits."""
+
+GPU_FATE = frozenset(
     {
         "console stops",
         "console starts",
@@ -92,9 +95,10 @@ FATE = frozenset(
         "reclaimed",
         "status error",
         "held",
+        "removal fails",
     }
-    | {"no balance", "stock runs out", "card deleted"}
 )
+FATE = GPU_FATE | {"no balance", "stock runs out", "card deleted"}
 """To what we rent, from outside."""
 
 EVERY = tuple(sorted({*NOVITA, *NOVITA_AS_A_WHOLE, *LISTS, *SLACK, *HOOKS, *OURSELVES, *FATE}))
@@ -136,4 +140,13 @@ class Weather:
         return self._dice.choice(about)
 
     def strikes_call(self, endpoint: str) -> str | None:
-        return self.strikes(*(name for name, kind in NOVITA.items() if endpoint in kind.endpoints))
+        """Changes, of which there are few, are struck out of a clear sky too: they are what costs money."""
+        kinds = [name for name, kind in NOVITA.items() if endpoint in kind.endpoints]
+        drawn = [name for name in kinds if name in self.kinds]
+        if endpoint in CHANGES and drawn and self._dice.random() < _OUT_OF_A_CLEAR_SKY[endpoint == "create"]:
+            return self._dice.choice(drawn)
+        return self.strikes(*kinds)
+
+
+_OUT_OF_A_CLEAR_SKY = (0.1, 0.35)
+"""Of changes, and of creates."""

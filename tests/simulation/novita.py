@@ -63,7 +63,9 @@ class Witness(Protocol):
     def call_arrived(self, endpoint: str, body: Any) -> None:
         """Only of one that changes something."""
 
-    def get_answered(self, novita_id: str, status_code: int) -> None: ...
+    def answered(self, novita_id: str, status_code: int) -> None:
+        """What a process heard about one of them."""
+
     def certainly_not_made(self, name: str) -> None: ...
     def list_read(self, listing: Listing) -> None: ...
 
@@ -125,8 +127,6 @@ class Door:
             closing=self._closing,
         )
         answer = await exchange.answer(self._fault(route.endpoint))
-        if route.endpoint == "get" and answer is not None:
-            self._witness.get_answered(asked.query["instanceId"], answer.status)
         return self._aged(asked, answer) if route.endpoint == "list" else answer
 
     def _fault(self, endpoint: str) -> Fault | None:
@@ -197,6 +197,9 @@ class SimulatedNovita(NovitaClient):
             raise served
         if served is None:
             raise lost("The connection to Novita broke.", call.effect)
+        novita_id = (call.body or call.params).get("instanceId")
+        if isinstance(novita_id, str):
+            self._witness.answered(novita_id, served.status)
         return Answer(
             status_code=served.status,
             began_at=began_at,

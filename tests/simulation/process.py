@@ -53,7 +53,7 @@ class Process:
         if self._fuses:
             self._burn()
         await asyncio.sleep(seconds)
-        while self.is_stalled and not self.is_dead:
+        while self.is_stalled and not self.is_dead:  # noqa: ASYNC110 - another stall may follow
             await asyncio.sleep(self.stalled_until - self._loop.time())
         self.check()
 

@@ -36,8 +36,16 @@ class Row:
 
 class Watch:
     def __init__(
-        self, disk: Disk, cloud: SimulatedCloud, clock: Callable[[], datetime], timings: Timings
+        self,
+        disk: Disk,
+        cloud: SimulatedCloud,
+        clock: Callable[[], datetime],
+        timings: Timings,
+        *,
+        is_calm: bool,
     ) -> None:
+        """`is_calm`: no process of ours dies or stalls, so that what it heard is what it wrote."""
+        self._is_calm = is_calm
         self._disk = disk
         self._cloud = cloud
         self._clock = clock
@@ -47,7 +55,7 @@ class Watch:
         self._lists: list[tuple[datetime, frozenset[str]]] = []
         """When each complete list began that somebody read, and whom it showed."""
         self._not_found: Counter[str] = Counter()
-        """Answers to get, by the id at Novita."""
+        """Answers that said so, by the id at Novita, since the last one that said something else."""
         self._seen: Violation | None = None
         self.creates: Counter[str] = Counter()
         """Calls that arrived, by instance."""
@@ -72,9 +80,12 @@ class Watch:
         if endpoint == "delete":
             self._delete_arrived(body["instanceId"])
 
-    def get_answered(self, novita_id: str, status_code: int) -> None:
+    def answered(self, novita_id: str, status_code: int) -> None:
+        """Of a get or a change, heard by whoever asked."""
         if status_code == 404:
             self._not_found[novita_id] += 1
+        elif status_code == 200 and self._is_calm:
+            self._not_found[novita_id] = 0
 
     def certainly_not_made(self, name: str) -> None:
         if (token := read_token(name)) is not None:
@@ -176,7 +187,7 @@ class Watch:
             ):
                 raise Violation(
                     f"{row.id} was called deleted while {novita_id} lives, after {without} lists without it and "
-                    f"{self._not_found[novita_id]} gets that did not find it"
+                    f"{self._not_found[novita_id]} answers that it is not found"
                 )
 
     def most_offers(self) -> int:

@@ -18,7 +18,7 @@ from tests.simulation.clockwork import SimulatedLoop, Stuck, clock_of, drawn_ids
 from tests.simulation.disk import DEPLOYMENT, microseconds, the_disk
 from tests.simulation.ending import Ending
 from tests.simulation.fate import Fate
-from tests.simulation.faults import EVERY, FATE, OURSELVES, Weather
+from tests.simulation.faults import BY_AWAITS, EVERY, FATE, OURSELVES, Weather
 from tests.simulation.listeners import Hooks, Workspace
 from tests.simulation.market import MARKET
 from tests.simulation.novita import Door, SimulatedCloud
@@ -30,6 +30,10 @@ from tests.simulation.watch import Violation, Watch
 
 _MOST_SECONDS_TO_REST = 1800
 """Of peace; with the settings as delivered a create may be tried for half an hour."""
+
+
+_STUMBLES_OVER_A_REQUEST = 0.3
+"""Of requests: what follows on one are the awaits that matter most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +118,17 @@ class World:
             seed=seed,
             missing=lambda: self.weather.is_about("list misses some"),
         )
-        self._watch = Watch(self._disk, self._cloud, self._clock, plan.pace.timings)
+        self._watch = Watch(
+            self._disk,
+            self._cloud,
+            self._clock,
+            plan.pace.timings,
+            is_calm=not plan.kinds & OURSELVES,
+        )
         self._hooks = Hooks(self.weather, self._dice, self._struck)
         self._workspace = Workspace(self.weather, self._dice, self._struck)
         self._people = People(self._dice, lambda what: self.trace.note("people", what))
-        self._fate = Fate(self._cloud, self._workspace, self.weather, self._dice)
+        self._fate = Fate(self._cloud, self._workspace, self._dice)
         self._around = self._surroundings()
         self._replicas: list[Replica] = []
         self._restarts = 0
@@ -175,6 +185,8 @@ class World:
         replica = self._dice.choice(able)
         self.trace.note("people", f"{request} at {replica.name}")
         replica.process.spawn(self._people.ask(request, replica.operations))
+        if self._dice.random() < _STUMBLES_OVER_A_REQUEST:
+            self._stumble_soon(replica, sorted(self.weather.kinds & BY_AWAITS))
 
     def _weather_changes(self) -> None:
         kind = self.weather.change()
@@ -196,10 +208,16 @@ class World:
             return
         kind = self._dice.choice(possible)
         replica = self._dice.choice(self._replicas)
-        if kind in {"killed", "stalled", "clock jumps"} and self._dice.random() < 0.7:
-            replica.process.after_pauses(self._dice.randint(1, 30), lambda: self._stumble(kind, replica))
+        if kind in BY_AWAITS and self._dice.random() < 0.7:
+            self._stumble_soon(replica, [kind])
         else:
             self._stumble(kind, replica)
+
+    def _stumble_soon(self, replica: Replica, kinds: list[str]) -> None:
+        """At one of the awaits to come, so that every one of them has its turn."""
+        if kinds:
+            kind = self._dice.choice(kinds)
+            replica.process.after_pauses(self._dice.randint(1, 25), lambda: self._stumble(kind, replica))
 
     def _stumble(self, kind: str, replica: Replica) -> None:
         if replica not in self._replicas:
@@ -287,6 +305,8 @@ class World:
         while not self._is_quiet():
             if self._loop.time() - began > _MOST_SECONDS_TO_REST:
                 raise Violation(f"does not come to rest: {self._restless()}")
+            if self._only_held_are_left():
+                self._fate.release_all()
             began += await self._hurry()
             await self._pass(1)
         for _ in range(3):
@@ -294,6 +314,13 @@ class World:
             await self._pass(3)
         if not self._is_at_rest():
             raise Violation(f"did not stay at rest: {self._restless()}")
+
+    def _only_held_are_left(self) -> bool:
+        """Nobody here wishes them anywhere, so nobody but whoever holds them will ever end it."""
+        waiting = self._waiting_rows()
+        return bool(waiting) and all(
+            state == State.STARTING and wish is None for _, state, wish, *_ in waiting
+        )
 
     async def _hurry(self) -> float:
         """Where only notices wait for their time, it is now. How many seconds were left out."""
@@ -390,6 +417,3 @@ class World:
             violation=violation,
             trace=tuple(self.trace.latest) if violation else (),
         )
-
-
-__all__ = ["Plan", "Run", "State", "World", "plan_of", "simulate"]
