@@ -193,10 +193,10 @@ def _stopping(i: Instance, m: Moment) -> Step:
 
 
 def _stopped(i: Instance, m: Moment) -> Step:
-    if i.reason is Reason.RECLAIMED and i.phase is not Phase.RUNNING:
-        return Wait()  # its end was told; that the record of it vanishes at Novita is no news
     if i.phase in (Phase.RUNNING, Phase.PROVISIONING):
         return Become(after=transitions.new_run(i, m.now))
+    if i.reason is Reason.RECLAIMED:
+        return Wait()  # its end was told; that the record of it vanishes at Novita is no news
     return _confirmed_absence(i, m) or Wait()
 
 

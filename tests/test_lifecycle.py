@@ -367,8 +367,9 @@ def test_a_stopped_instance_is_left_alone():
 
 
 def test_a_start_in_the_console_is_noticed():
-    assert became(stopped(phase=Phase.PROVISIONING)).after.state is State.STARTING
-    assert became(stopped(phase=Phase.RUNNING, reason=Reason.RECLAIMED)).after.state is State.STARTING
+    for phase in (Phase.PROVISIONING, Phase.RUNNING):
+        assert became(stopped(phase=phase)).after.state is State.STARTING
+        assert became(stopped(phase=phase, reason=Reason.RECLAIMED)).after.state is State.STARTING
 
 
 # --- failed, deleting, deleted --------------------------------------------------------------------
