@@ -95,6 +95,9 @@ class Watch:
         shown = frozenset(each.novita_id for each in listing.observations)
         self._lists.append((listing.began_at, shown))
 
+    def lists_read(self) -> int:
+        return len(self._lists)
+
     def _create_arrived(self, name: str) -> None:
         token = read_token(name)
         if token is None or token.deployment != DEPLOYMENT:

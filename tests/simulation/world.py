@@ -309,11 +309,20 @@ class World:
                 self._fate.release_all()
             began += await self._hurry()
             await self._pass(1)
-        for _ in range(3):
-            await asyncio.sleep(self._plan.pace.timings.slow_poll.total_seconds())
-            await self._pass(3)
+        await self._stay()
         if not self._is_at_rest():
             raise Violation(f"did not stay at rest: {self._restless()}")
+
+    async def _stay(self) -> None:
+        """Until everything that is not there any more would have been missed."""
+        enough = self._watch.lists_read() + self._plan.pace.timings.lists_until_gone + 1
+        slow_poll = self._plan.pace.timings.slow_poll.total_seconds()
+        for _ in range(20):
+            await asyncio.sleep(slow_poll)
+            await self._pass(3)
+            if self._watch.lists_read() >= enough:
+                return
+        raise Violation("Novita is not listed any more")
 
     def _only_held_are_left(self) -> bool:
         """Nobody here wishes them anywhere, so nobody but whoever holds them will ever end it."""
@@ -347,7 +356,8 @@ class World:
         )
 
     def _is_busy(self) -> bool:
-        return self._around.door.waiting > 0 or any(replica.process.tasks for replica in self._replicas)
+        waiting = self._around.door.waiting > 0
+        return waiting or any(each.process.tasks or each.process.is_stalled for each in self._replicas)
 
     def _restless(self) -> str:
         tables = {table: self._disk.next_due(table) for table in ("cards", "deliveries")}
