@@ -62,6 +62,11 @@ test-soak: $(VENV)/.dev ## every crash point and fault, many seeds (some fifteen
 	@echo "== test-soak"
 	@$(PYTEST) -m soak --override-ini=faulthandler_timeout=480 $(ARGS)
 
+# A tenth of a second of a core each, and more where others use it. What fails says how to run it once more.
+simulate: $(VENV)/.dev ## seeded runs of the service among faults, in one process: SEEDS=10000 FROM=0
+	@echo "== simulate"
+	@PYTHONHASHSEED=0 $(PY) -m tests.simulation --seeds $(or $(SEEDS),300) --from $(or $(FROM),0) $(ARGS)
+
 coverage: $(VENV)/.dev ## branch coverage of the quick tests
 	@echo "== coverage"
 	@rm -f .coverage .coverage.*
@@ -122,4 +127,4 @@ own-package:
 	@echo "Compiling ..."
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m compileall -qq -j 0 $(VENV)/lib bot storage || true
 
-.PHONY: help demo run check lint types contracts test test-slow test-soak coverage format lock clean own-package
+.PHONY: help demo run check lint types contracts test test-slow test-soak simulate coverage format lock clean own-package

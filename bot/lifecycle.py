@@ -193,10 +193,10 @@ def _stopping(i: Instance, m: Moment) -> Step:
 
 
 def _stopped(i: Instance, m: Moment) -> Step:
-    if i.reason is Reason.RECLAIMED and i.phase is not Phase.RUNNING:
-        return Wait()  # its end was told; that the record of it vanishes at Novita is no news
     if i.phase in (Phase.RUNNING, Phase.PROVISIONING):
         return Become(after=transitions.new_run(i, m.now))
+    if i.reason is Reason.RECLAIMED:
+        return Wait()  # its end was told; that the record of it vanishes at Novita is no news
     return _confirmed_absence(i, m) or Wait()
 
 
@@ -212,9 +212,7 @@ def _deleting(i: Instance, m: Moment) -> Step:
     if i.novita_id is None:
         over = _nothing_made(i) or _given_up(i, m)
         return Become(**transitions.deleted(i, m.now)) if over else Wait()
-    if (gone := _confirmed_absence(i, m)) is not None:
-        return gone
-    return _ask(i, Wish.DELETE, m) if i.wish is Wish.DELETE else Wait()
+    return _confirmed_absence(i, m) or (_ask(i, Wish.DELETE, m) if i.wish is Wish.DELETE else Wait())
 
 
 def _deleted(i: Instance, m: Moment) -> Step:
@@ -233,6 +231,8 @@ def _reappeared(i: Instance) -> bool:
 
 
 _EXISTS = frozenset({Phase.PROVISIONING, Phase.RUNNING, Phase.STOPPING, Phase.STOPPED})
+_UNDONE = {Wish.STOP: frozenset({Phase.PROVISIONING, Phase.RUNNING}), Wish.DELETE: _EXISTS}
+"""What is shown after all where Novita began to act, and that came to nothing or somebody reversed it."""
 
 
 def _confirmed_absence(i: Instance, m: Moment) -> Step | None:
@@ -258,7 +258,7 @@ def _ask(i: Instance, verb: Wish, m: Moment) -> Step:
     """Call, or wait for what a call does. Only for verbs that may be asked again."""
     if i.call is not verb or i.outcome is not Outcome.ACCEPTED:
         return _not_before_retry(i, m) or Change(verb=verb)
-    if i.underway or i.called_at is None:
+    if i.called_at is None or (i.underway and i.phase not in _UNDONE.get(verb, ())):
         return Wait()
     again_at = i.called_at + m.timings.repeat_after
     seen_since = m.listed_at is not None and m.listed_at >= again_at  # else it may act on it, unseen

@@ -28,7 +28,8 @@ class Next:
 
 
 def accepted(i: Instance, m: Moment) -> Next:
-    after = replace(i, outcome=Outcome.ACCEPTED, refusal=None, retry_at=None)
+    # Who does something with it has found it, whatever an earlier call or get said.
+    after = replace(i, outcome=Outcome.ACCEPTED, refusal=None, retry_at=None, not_found_at=None)
     if i.call in (Wish.START, Wish.RESTART):
         after = replace(transitions.forget_run(after), billing_since=i.billing_since or m.now)
     return Next(after=after, due_at=m.now)

@@ -335,7 +335,7 @@ def test_novitas_own_word_removed_is_the_end(i):
 def test_a_stop_is_asked_followed_and_told_with_who_wished_it():
     wished = running(state=State.STOPPING, wish=Wish.STOP, wished_by="U2")
     assert step(wished) == Change(verb=Wish.STOP)
-    assert step(accepted(wished, Wish.STOP, underway=True), 99) == Wait()
+    assert step(accepted(wished, Wish.STOP, underway=True, phase=Phase.STOPPING), 99) == Wait()
     result = became(accepted(wished, Wish.STOP, phase=Phase.STOPPED), 10)
     assert (result.after.state, result.after.wish, result.after.reason) == (State.STOPPED, None, None)
     assert result.event is not None
@@ -367,8 +367,9 @@ def test_a_stopped_instance_is_left_alone():
 
 
 def test_a_start_in_the_console_is_noticed():
-    assert became(stopped(phase=Phase.PROVISIONING)).after.state is State.STARTING
-    assert became(stopped(phase=Phase.RUNNING, reason=Reason.RECLAIMED)).after.state is State.STARTING
+    for phase in (Phase.PROVISIONING, Phase.RUNNING):
+        assert became(stopped(phase=phase)).after.state is State.STARTING
+        assert became(stopped(phase=phase, reason=Reason.RECLAIMED)).after.state is State.STARTING
 
 
 # --- failed, deleting, deleted --------------------------------------------------------------------
@@ -386,6 +387,21 @@ def test_a_failed_instance_is_removed_and_told_no_more():
     assert step(result.after) == Wait()
 
 
+@pytest.mark.parametrize(
+    ("state", "wish", "verb"),
+    [
+        (State.STOPPING, Wish.STOP, Wish.STOP),
+        (State.DELETING, Wish.DELETE, Wish.DELETE),
+        (State.FAILED, Wish.REMOVE, Wish.DELETE),
+    ],
+)
+def test_what_novita_began_and_did_not_finish_is_asked_again(state, wish, verb):
+    """It was seen stopping or going, and runs again: it failed there, or somebody started it at the console."""
+    asked = accepted(running(state=state, wish=wish), verb, underway=True)
+    assert step(asked, 10, listed=10) == Wait(until=NOW + T.repeat_after)
+    assert step(asked, 31, listed=31) == Change(verb=verb)
+
+
 def test_a_failed_instance_without_a_gpu_needs_nothing():
     assert became(creating(state=State.FAILED, wish=Wish.REMOVE)).after.wish is None
     assert step(creating(state=State.FAILED, wish=None)) == Wait()
@@ -394,7 +410,7 @@ def test_a_failed_instance_without_a_gpu_needs_nothing():
 def test_a_delete_is_asked_until_it_is_gone():
     wished = running(state=State.DELETING, wish=Wish.DELETE, wished_by="U1")
     assert step(wished) == Change(verb=Wish.DELETE)
-    assert step(accepted(wished, Wish.DELETE, underway=True), 999) == Wait()
+    assert step(accepted(wished, Wish.DELETE, underway=True, phase=Phase.REMOVING), 999) == Wait()
     assert step(accepted(wished, Wish.DELETE), 30, listed=30) == Change(verb=Wish.DELETE)
     result = became(replace(wished, absent_lists=3, not_found_at=NOW))
     assert (result.after.state, result.after.reason) == (State.DELETED, None)

@@ -60,6 +60,11 @@ def test_not_found_is_remembered_and_left_to_the_lists():
     assert (result.after.not_found_at, result.after.state) == (MOMENT.now, State.RUNNING)
 
 
+def test_a_call_that_is_accepted_ends_the_suspicion_that_it_is_gone():
+    suspected = called(running(not_found_at=NOW, absent_lists=3), Wish.STOP)
+    assert outcomes.accepted(suspected, MOMENT).after.not_found_at is None
+
+
 def test_a_refused_start_leaves_the_machine_as_it_was():
     asked = called(stopped(state=State.STARTING), Wish.START)
     result = outcomes.refused(asked, NovitaRefused("None left.", code="INSUFFICIENT_RESOURCE"), MOMENT)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, case, select, update
 from sqlalchemy.engine import Connection
 
 from storage.columns import leniently
 from storage.records import Card, Instance
-from storage.store.cardrows import RESTING
+from storage.store.cardrows import RESTING, bump_cards
 from storage.store.rows import COLUMNS, read_instance
 from storage.store.taking import take
 from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
@@ -72,8 +72,9 @@ class Cards:
         channel: str | None = None,
         forget_response_url: bool = True,
     ) -> bool:
-        """Slack shows `shown_version` now; due again where more is wanted. False: lease lost.
+        """Slack shows `shown_version` now; due again where more is wanted.
 
+        False: lease lost. The edit may have put something old over something new: it is to be shown once more.
         `ts` and `channel` None: as they were.
         """
         values: dict[str, Any] = {"shown_version": shown_version, "attempts": 0}
@@ -83,9 +84,11 @@ class Cards:
         return await self._ledger.write(lambda transaction: _settle(transaction, leased, values))
 
     async def later(self, leased: LeasedCard, at: datetime) -> bool:
-        """It failed; again at that time, whatever is new before it. False: lease lost."""
+        """It failed; again at that time, whatever is new before it. False: lease lost, as `settle` says."""
         values = {"attempts": cards.c.attempts + 1, "due_at": at}
-        return await self._ledger.write(lambda transaction: _release(transaction, leased, values))
+        return await self._ledger.write(
+            lambda transaction: _release(transaction, leased, values) or _overtaken(transaction, leased)
+        )
 
     async def move(self, leased: LeasedCard, channel: str) -> bool:
         """To be posted anew, there; due now, for whoever leases it next. False: lease lost."""
@@ -150,7 +153,7 @@ def _settle(transaction: Transaction, leased: LeasedCard, values: dict[str, Any]
         .with_for_update(of=cards)
     ).first()
     if row is None:
-        return False
+        return _overtaken(transaction, leased)
     soonest = transaction.now if row.state in RESTING else transaction.now + transaction.card_gap
     due_at = None if row.wanted_version <= values["shown_version"] else soonest
     return _release(transaction, leased, {**values, "edited_at": transaction.now, "due_at": due_at})
@@ -160,3 +163,10 @@ def _release(transaction: Transaction, leased: LeasedCard, values: Mapping[str, 
     held = (cards.c.instance_id == leased.card.instance_id, cards.c.lease_token == leased.token)
     statement = update(cards).where(*held).values(**values, **FREED)
     return transaction.change(statement) == 1
+
+
+def _overtaken(transaction: Transaction, leased: LeasedCard) -> Literal[False]:
+    """A process that slept past its lease edits late. Whoever has the lease now does not know of it."""
+    if leased.card.ts is not None:
+        bump_cards(transaction, [(leased.card.instance_id, leased.instance.state)])
+    return False

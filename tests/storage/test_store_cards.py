@@ -156,6 +156,24 @@ async def test_a_lost_lease_writes_nothing(world: World) -> None:
     assert await world.rows(cards) == before
 
 
+@pytest.mark.parametrize("failed", [False, True])
+async def test_an_edit_after_the_lease_was_lost_is_followed_by_another_one(
+    world: World, *, failed: bool
+) -> None:
+    await world.add(1, card=CARD)
+    await show(world)
+    await world.change(state=State.RUNNING)
+    slept = await lease(world)
+    world.clock.advance(30)
+    await world.change(state=State.STOPPED)
+    await show(world)
+    late = (
+        world.store.cards.later(slept, NOW) if failed else world.store.cards.settle(slept, shown_version=2)
+    )
+    assert not await late
+    assert (await lease(world)).instance.state is State.STOPPED
+
+
 async def test_a_card_stays_leased_as_long_as_it_is_renewed(world: World) -> None:
     await world.add(1, card=CARD)
     leased = await lease(world)

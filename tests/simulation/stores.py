@@ -1,0 +1,61 @@
+"""The real store, less the looks that find nothing: those are asked of SQLite directly, and are most of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bot.timings import Timings
+from storage.store.cards import Cards, LeasedCard
+from storage.store.deliveries import Deliveries, LeasedDelivery
+from storage.store.instances import Instances
+from storage.store.steps import Leased
+from storage.store.store import Store, make_store
+from storage.store.transaction import Ledger
+from tests.simulation.disk import Disk, DiskAccess
+
+HasDue = Callable[[str], bool]
+
+
+def quick_store(access: DiskAccess, disk: Disk, clock: Callable[[], datetime], timings: Timings) -> Store:
+    store = make_store(access, clock, lease=timings.lease, card_gap=timings.card_gap)
+    ledger = Ledger(database=access, clock=clock, lease=timings.lease, card_gap=timings.card_gap)
+
+    def has_due(table: str) -> bool:
+        return disk.has_due(clock(), table)
+
+    return replace(
+        store,
+        instances=_Instances(ledger, has_due),
+        cards=_Cards(ledger, has_due),
+        deliveries=_Deliveries(ledger, has_due),
+    )
+
+
+class _Instances(Instances):
+    def __init__(self, ledger: Ledger, has_due: HasDue) -> None:
+        super().__init__(ledger)
+        self._has_due = has_due
+
+    async def lease_due(self, limit: int) -> tuple[Leased, ...]:
+        return await super().lease_due(limit) if self._has_due("instances") else ()
+
+
+class _Cards(Cards):
+    def __init__(self, ledger: Ledger, has_due: HasDue) -> None:
+        super().__init__(ledger)
+        self._has_due = has_due
+
+    async def lease_due(self, limit: int) -> tuple[LeasedCard, ...]:
+        return await super().lease_due(limit) if self._has_due("cards") else ()
+
+
+class _Deliveries(Deliveries):
+    def __init__(self, ledger: Ledger, has_due: HasDue, **options: Any) -> None:
+        super().__init__(ledger, **options)
+        self._has_due = has_due
+
+    async def lease_due(self, limit: int) -> tuple[LeasedDelivery, ...]:
+        return await super().lease_due(limit) if self._has_due("deliveries") else ()
