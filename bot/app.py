@@ -132,7 +132,9 @@ class _Service:
         self._slack_sink = None if self._slack is None else SlackSink(self._slack.client, clock=utc_now)
         self.webhook = parts.webhook_sink(settings, clock)
         stack.push_async_callback(self.webhook.aclose)
-        self._deliveries = self._make_deliveries(wrap, operations.usual)
+        slack_sink = None if self._slack_sink is None else wrap("slack", self._slack_sink)
+        self._deliveries = self._make_deliveries(wrap, slack_sink, operations.usual)
+        self._unknowns = parts.unknowns(settings, timings, store, slack_sink)
         self._reconciler = self._make_reconciler(novita, stack)
         self._poller = self._make_poller(novita)
         self.health = self._make_health()
@@ -177,6 +179,7 @@ class _Service:
         ]
         if self._slack is not None:
             jobs.append(Job(name="watchdog", every=t.watchdog_every, work=self._slack.watch))
+            jobs.append(Job(name="unknowns", every=t.admins_told_every, work=self._unknowns.tell_admins))
         return jobs
 
     async def _tell_alive(self) -> None:
@@ -223,8 +226,7 @@ class _Service:
             wake=self._jobs.wake,
         )
 
-    def _make_deliveries(self, wrap: Wrap, usual: UsualStarts) -> Deliveries:
-        slack = None if self._slack_sink is None else wrap("slack", self._slack_sink)
+    def _make_deliveries(self, wrap: Wrap, slack: SlackSink | None, usual: UsualStarts) -> Deliveries:
         return Deliveries(
             store=self._store,
             sinks=Sinks(webhook=wrap("webhook", self.webhook), slack=slack),

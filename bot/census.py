@@ -23,14 +23,16 @@ class Census:
     """Deliveries, as all below."""
     dead: int = 0
     oldest_pending_at: datetime | None = None
+    quarantined: int = 0
+    """GPUs with our mark that no instance accounts for."""
     listed_at: datetime | None = None
     """Beginning of the latest complete list of Novita's instances."""
 
 
 async def take_census(store: Store) -> Census:
-    """Three short reads."""
-    counts, backlog, polls = await asyncio.gather(
-        store.instances.counts(), store.deliveries.backlog(), store.polls.last()
+    """Four short reads."""
+    counts, backlog, quarantined, polls = await asyncio.gather(
+        store.instances.counts(), store.deliveries.backlog(), store.quarantine.size(), store.polls.last()
     )
     return Census(
         instances={state.value: count for state, count in counts.by_state.items()},
@@ -39,5 +41,6 @@ async def take_census(store: Store) -> Census:
         pending=backlog.pending,
         dead=backlog.dead,
         oldest_pending_at=backlog.oldest_at,
+        quarantined=quarantined,
         listed_at=polls.listed_at,
     )

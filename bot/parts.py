@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -22,9 +23,11 @@ from bot.novita.limits import Limits
 from bot.operations import Operations
 from bot.receivers import Receivers
 from bot.settings import Settings
+from bot.sinks.slack import SlackSink
 from bot.sinks.webhook import WebhookSink
 from bot.slack.assembly import Access, SlackSide
 from bot.timings import Timings
+from bot.unknowns import Unknowns
 from bot.web.security import Inbound
 from storage.database import migrate, open_database
 from storage.outages import WatchedDatabase
@@ -156,6 +159,12 @@ def webhook_sink(settings: Settings, clock: Clock) -> WebhookSink:
         timeout=settings.webhook_timeout,
         user_agent=f"novita-gpu-bot/{bot_version()}",
         clock=clock,
+    )
+
+
+def unknowns(settings: Settings, timings: Timings, store: Store, slack: SlackSink | None) -> Unknowns:
+    return Unknowns(
+        store=store, slack=slack, admins=settings.admin_users, owner=uuid.uuid4().hex, lease=timings.lease
     )
 
 

@@ -47,7 +47,6 @@ class Poller:
         self._yields_until = datetime.min.replace(tzinfo=UTC)
         self._failing_since: datetime | None = None
         self._told_failing = False
-        self._quarantined: set[str] = set()
         self._staying: set[str] = set()
 
     async def poll_if_due(self) -> bool:
@@ -132,11 +131,9 @@ class Poller:
         for stray in observed.strays:
             with structlog.contextvars.bound_contextvars(**_trail_of(stray)):
                 await self._remove(stray)
-        for unknown in observed.unknown:
-            if unknown.novita_id not in self._quarantined:
-                self._quarantined.add(unknown.novita_id)
-                # The token is ours, the row is not here: a database that was restored. A person decides.
-                log.error("stray.unknown", novita_id=unknown.novita_id, gpu_name=unknown.name)
+        for unknown in observed.quarantined:
+            # The token is ours, the row is not here: a database that was restored. A person decides.
+            log.error("stray.unknown", novita_id=unknown.novita_id, gpu_name=unknown.name)
 
     async def _remove(self, stray: Stray) -> None:
         """Told once, then asked on every pass until it no longer shows.

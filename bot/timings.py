@@ -62,6 +62,8 @@ class Timings:
     """Several replicas go by the clock of their database server: it is asked so often."""
     catalog_check: timedelta = timedelta(minutes=1)
     watchdog_every: timedelta = timedelta(seconds=10)
+    admins_told_every: timedelta = timedelta(seconds=30)
+    """A look for what only administrators can decide."""
     purge_every: timedelta = timedelta(hours=6)
     stop_within: timedelta = timedelta(seconds=30)
     """Calls in flight may take so long when the service stops."""

@@ -220,3 +220,12 @@ class Listing:
     began_at: datetime
     """Before the first page was asked: says nothing about what was written later."""
     observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A GPU that has our mark and that no row knows."""
+
+    novita_id: str
+    name: str
+    first_seen_at: datetime

@@ -260,6 +260,17 @@ leases = Table(
     Column("until", Moment(), nullable=False),
 )
 
+quarantine = Table(
+    "quarantine",
+    metadata,
+    # GPUs with our mark that no row knows. Kept after they left: one that comes back is not told again.
+    Column("novita_id", Text(), primary_key=True),
+    Column("name", Text(), nullable=False),
+    Column("first_seen_at", Moment(), nullable=False),
+    Column("left_at", Moment()),
+    Column("told_at", Moment()),
+)
+
 meta = Table(
     "meta",
     metadata,

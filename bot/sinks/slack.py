@@ -108,6 +108,15 @@ class SlackSink:
             return _verdict(trouble)
         return Delivered(status_code=200)
 
+    async def tell_person(self, user_id: str, message: Message, *, novita_id: str) -> Verdict:
+        """Directly, about a GPU that is no instance of ours."""
+        marks = {"event_type": "gpu_unknown", "event_payload": {"novita_id": novita_id}}
+        try:
+            await self._post(await self._open_direct(user_id), message, marks)
+        except (Refused, Unavailable) as trouble:
+            return _verdict(trouble)
+        return Delivered(status_code=200)
+
     async def _show(self, card: Card, instance: Instance, message: Message) -> CardVerdict:
         try:
             if card.ts is None:

@@ -14,6 +14,7 @@ from storage.columns import leniently
 from storage.records import Attempt, Fate, Instance
 from storage.store.cardrows import bump_cards
 from storage.store.creates import read_attempt, select_attempts
+from storage.store.quarantine import note_unknown
 from storage.store.rows import FINISHED, VISIBLE, read_instance, select_instances
 from storage.store.sightings import WATCHED_FIELDS, Pass, Watched, look, may_bind
 from storage.store.tokens import Token, prefix, read_token
@@ -43,6 +44,8 @@ class Observed:
     """They carry our token, but of no attempt that is known, as after a restored backup: never touched."""
     left: Mapping[str, str] = field(default_factory=dict)
     """Ids of rows that a later version wrote, and why they cannot be read. Their GPUs are not touched."""
+    quarantined: tuple[Observation, ...] = ()
+    """Of those, the ones that no list has shown before."""
 
 
 _WATCHED = select(*(leniently(instances.c[name]) for name in WATCHED_FIELDS)).order_by(instances.c.id)
@@ -80,8 +83,14 @@ def observe(
     _write(transaction, changed)
     _end_attempts(transaction, [(row.id, row.attempt, Fate.BOUND, row.novita_id) for row in bound])
     strays, unknown = _sort(transaction, nobodys, left)
+    new = note_unknown(transaction, (each for each in unknown if not _is_ending(each)))
     return Observed(
-        changed=len(changed), bound=len(bound), strays=strays, unknown=unknown, left=left.instances
+        changed=len(changed),
+        bound=len(bound),
+        strays=strays,
+        unknown=unknown,
+        left=left.instances,
+        quarantined=new,
     )
 
 

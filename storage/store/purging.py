@@ -10,7 +10,7 @@ from storage.records import DeliveryState
 from storage.store.keys import forget_keys
 from storage.store.rows import FINISHED
 from storage.store.transaction import Transaction
-from storage.tables import deliveries, instances
+from storage.tables import deliveries, instances, quarantine
 
 
 def purge(transaction: Transaction, before: datetime) -> int:
@@ -26,4 +26,5 @@ def purge(transaction: Transaction, before: datetime) -> int:
         .with_for_update()
     )
     forget_keys(transaction)
+    transaction.change(delete(quarantine).where(quarantine.c.left_at < before))
     return transaction.change(delete(instances).where(instances.c.id.in_(over)))

@@ -13,6 +13,7 @@ from storage.store.instances import Instances
 from storage.store.leases import Leases
 from storage.store.people import People
 from storage.store.polls import Polls
+from storage.store.quarantine import Quarantine
 from storage.store.targets import Targets
 from storage.store.transaction import CARD_GAP, LEASE, Clock, Ledger
 
@@ -27,6 +28,7 @@ class Store:
     deliveries: Deliveries
     targets: Targets
     people: People
+    quarantine: Quarantine
     leases: Leases
     generation: Callable[[], int | None]
     """See `storage.database.Database.generation`."""
@@ -50,6 +52,7 @@ def make_store(
         deliveries=Deliveries(ledger, per_target=per_target),
         targets=Targets(ledger),
         people=People(ledger),
+        quarantine=Quarantine(ledger),
         leases=Leases(ledger),
         generation=lambda: database.generation,
     )

@@ -50,6 +50,7 @@ SHORT: Mapping[str, float] = {
     "card_gap": 0.1,
     "tick": 0.1,
     "watchdog_every": 1.0,
+    "admins_told_every": 0.2,
     "stop_within": 5.0,
 }
 """Seconds, of `Timings`."""

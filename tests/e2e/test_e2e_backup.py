@@ -67,6 +67,8 @@ async def test_a_backup_that_was_taken_while_it_ran_starts_again_and_goes_on(
     assert (await stage.ada.command("/gpu stop kept", channel="C0GPU")).ok
     await stage.told("kept", "instance.stopped")
     assert len(unknown(stage)) == 1
+    (said,) = stage.cleo.dms()
+    assert stray.id in said.text
     assert stage.created() == 2
 
 

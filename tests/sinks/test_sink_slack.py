@@ -514,3 +514,18 @@ async def test_few_channels_are_remembered(clock, monkeypatch):
     for number in range(10):
         await pace.turn(f"C{number}")
     assert len(pace._limiters) == 3
+
+
+async def test_an_administrator_is_told_of_an_unknown_gpu_directly(slack, sink):
+    message = {"text": "A GPU.", "blocks": []}
+    assert await sink.tell_person("U0CLEO", message, novita_id="nv-1") == Delivered(status_code=200)
+    direct = slack.workspace.direct_channel({slack.workspace.app.user_id, "U0CLEO"})
+    (said,) = posted(slack, direct.id)
+    assert (said.text, said.metadata["event_payload"]) == ("A GPU.", {"novita_id": "nv-1"})
+
+
+async def test_telling_an_administrator_fails_as_a_notice_does(slack, sink):
+    slack.fail(OPEN, ErrorCode("user_not_found"))
+    assert isinstance(await sink.tell_person("U0NOBODY", {"text": "A.", "blocks": []}, novita_id="n"), Dead)
+    slack.fail(POST, HttpStatus(503))
+    assert isinstance(await sink.tell_person("U0CLEO", {"text": "A.", "blocks": []}, novita_id="n"), Later)
