@@ -1,20 +1,24 @@
-"""Crash points: parts of the service, wrapped so that one call of one method ends the process by SIGKILL."""
+"""Crash points: parts of the service, wrapped so that one call of one method ends or stops the process."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
-from sqlalchemy.engine import Connection
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
 
 from storage.store.store import Store
+
+T = TypeVar("T")
 
 
 class When(StrEnum):
@@ -26,22 +30,85 @@ class When(StrEnum):
     """It has returned, and nobody has used what it returned."""
 
 
+class Then(StrEnum):
+    KILL = "kill"
+    STOP = "stop"
+    """Until SIGCONT; then it goes on as if nothing had been."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    method: str
+    """`store.instances.begin`, `novita.create_instance`."""
+    when: When
+    nth: int = 1
+    then: Then = Then.KILL
+    serial: int = 0
+    """Of the arming, so that two are never taken for one."""
+
+    def arm(self, file: Path) -> None:
+        """From now on calls count. All at once: a process that looks sees it whole or not at all."""
+        whole = file.with_suffix(".new")
+        whole.write_text(json.dumps(asdict(self)))
+        whole.replace(file)
+
+    def strike(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL if self.then is Then.KILL else signal.SIGSTOP)
+
+
 @dataclass(slots=True, kw_only=True)
 class Fuse:
-    """Burns at the `nth` call of `method` (`store.instances.begin`, `novita.create_instance`) once `armed`
-    exists: until then calls do not count."""
+    """Burns once, at the call that the point in `armed` names; of several processes only one does."""
 
-    method: str
-    when: When
     armed: Path
-    nth: int = 1
+    _text: str = ""
+    _point: Point | None = None
     _seen: int = field(default=0)
 
-    def burns(self, method: str) -> bool:
-        if method != self.method or not self.armed.exists():
-            return False
+    @property
+    def point(self) -> Point | None:
+        """None: it is not armed."""
+        try:
+            text = self.armed.read_text()
+        except FileNotFoundError:
+            return None
+        if text != self._text:
+            said = json.loads(text)
+            self._point = Point(**{**said, "when": When(said["when"]), "then": Then(said["then"])})
+            self._text, self._seen = text, 0
+        return self._point
+
+    def burns(self, method: str) -> Point | None:
+        point = self.point
+        if point is None or method != point.method:
+            return None
         self._seen += 1
-        return self._seen == self.nth
+        if self._seen != point.nth:
+            return None
+        try:
+            self.armed.unlink()
+        except FileNotFoundError:
+            return None  # another one was quicker
+        return point
+
+
+STATEMENT, COMMIT = "migration.statement", "migration.commit"
+
+
+def watch_migration(fuse: Fuse) -> None:
+    """Points of a migration, which nothing wraps: each statement that changes something, and the end."""
+
+    def on_statement(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        changes = statement.split(maxsplit=1)[0].upper() in {"CREATE", "ALTER", "DROP", "INSERT", "UPDATE"}
+        if changes and (point := fuse.burns(STATEMENT)) is not None:
+            point.strike()
+
+    def on_commit(_connection: Any) -> None:
+        if (point := fuse.burns(COMMIT)) is not None:
+            point.strike()
+
+    event.listen(Engine, "before_cursor_execute", on_statement)
+    event.listen(Engine, "commit", on_commit)
 
 
 def wrapped(fuse: Fuse, name: str, part: Any) -> Any:
@@ -66,38 +133,42 @@ class Wrapped:
         return partial(self._call, f"{self._name}.{attribute}", value)
 
     async def _call(self, method: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        if not self._fuse.burns(method):
+        point = self._fuse.burns(method)
+        if point is None:
             return await call(*args, **kwargs)
-        match self._fuse.when:
-            case When.BEFORE:
-                die()
-            case When.DURING:
-                ledger = self._part._ledger
-                self._part._ledger = replace(ledger, database=_Uncommitted(ledger.database))
-        await call(*args, **kwargs)
-        die()
+        if point.when is When.BEFORE:
+            point.strike()
+        ledger = self._part._ledger if point.when is When.DURING else None
+        if ledger is not None:
+            self._part._ledger = replace(ledger, database=_Uncommitted(ledger.database, point))
+        try:
+            result = await call(*args, **kwargs)
+        finally:
+            if ledger is not None:
+                self._part._ledger = ledger
+        if point.when is When.AFTER:
+            point.strike()
+        return result
 
 
 class _Uncommitted:
-    """A database whose next transaction does all its work and never commits."""
+    """A database whose transactions are struck when all their work is done and nothing is committed."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Any, point: Point) -> None:
         self._database = database
+        self._point = point
         self.deployment = database.deployment
 
-    async def read(self, work: Callable[[Connection], Any]) -> Any:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """Somebody else's, beside it."""
-        return await self._database.read(work)
+        found: T = await self._database.read(work)
+        return found
 
-    async def write(self, work: Callable[[Connection], Any], *, urgent: bool) -> NoReturn:
-        def work_and_die(connection: Connection) -> NoReturn:
-            work(connection)
-            die()
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool) -> T:
+        def work_and_strike(connection: Connection) -> T:
+            result = work(connection)
+            self._point.strike()
+            return result
 
-        await self._database.write(work_and_die, urgent=urgent)
-        raise AssertionError("it should have died")
-
-
-def die() -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("nobody survives SIGKILL")
+        written: T = await self._database.write(work_and_strike, urgent=urgent)
+        return written

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
-from bot.sandbox.novita.faults import Hang, LateEffect, Slow, Status
+from bot.sandbox.novita.faults import Hang, Slow, Status
 from bot.sandbox.slack import faults as slack_faults
 from tests.crash.aftermath import Outcome
 from tests.e2e.stage import CREATE, GPU, PATIENCE, Stage
@@ -32,6 +31,10 @@ class Scene:
     mend: Deed = nothing
     may_end: bool = False
     """The receiver may have said that it wants no more."""
+    over: Callable[[Stage], bool] = lambda _stage: True
+    """What else has to have happened in the end."""
+    errors: frozenset[str] = frozenset()
+    """Events of level ERROR that are meant."""
     settings: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -104,10 +107,45 @@ async def sell_out(stage: Stage, _name: str) -> None:
 
 
 async def given_up(stage: Stage, name: str) -> None:
-    """A create whose GPU appears only after it failed as UNCONFIRMED."""
-    stage.novita.faults.add("create", LateEffect(timedelta(seconds=5.0), code=500))
+    """A create that failed as UNCONFIRMED."""
+    stage.novita.faults.add("create", Status(500))
     await stage.create(name)
     await stage.told(name, "instance.failed")
+
+
+async def turn_up_late(stage: Stage, _name: str) -> None:
+    """Novita did make the latest one."""
+    body = stage.novita.journal.calls("create")[-1].body
+    stage.cloud.create_in_console(body["name"])
+
+
+async def stranger(stage: Stage, name: str) -> None:
+    """A GPU with our mark that no row knows."""
+    deployment = stage.gpus()[0].order.name.split("-")[1]
+    made = stage.cloud.create_in_console(f"gb-{deployment}-{name:z>16}-a1")
+    stage.strangers.add(made.id)
+
+
+def shown_to_admins(stage: Stage) -> bool:
+    told = [m.text for m in stage.cleo.dms()]
+    return all(any(novita_id in text for text in told) for novita_id in stage.strangers)
+
+
+async def prefers_direct(stage: Stage, name: str) -> None:
+    """Ada wants direct messages from now on."""
+    await home_open(stage, name)
+    await choose_direct(stage, name)
+
+
+async def choose_direct(stage: Stage, _name: str) -> None:
+    """Clicked again for as long as nothing shows it, as people do."""
+    view = stage.ada.home_view
+    if view is not None and "gpu:notify:direct" not in str(view.payload):
+        await stage.ada.choose(view, "gpu:notify", "direct")
+
+
+async def open_home(stage: Stage, _name: str) -> None:
+    await stage.ada.home()
 
 
 async def home_open(stage: Stage, _name: str) -> None:
@@ -135,7 +173,7 @@ DELETE_IT = Scene(prepare=ready, says="/gpu delete {}", outcomes=((["ready", "de
 SLOW_CREATE = Scene(provoke=novita_fault("create", Slow(1.0)), says=CREATE, outcomes=(READY,))
 RARE_TEMPLATE = Scene(says=CREATE.replace("pytorch-jupyter", "98017"), outcomes=(READY,))
 SOLD_OUT = Scene(prepare=sell_out, says=CREATE, outcomes=(READY,))
-TOO_LATE = Scene(prepare=given_up, outcomes=((["failed", "late_removed"], "failed"),))
+TOO_LATE = Scene(prepare=given_up, provoke=turn_up_late, outcomes=((["failed", "late_removed"], "failed"),))
 UNLISTED = Scene(
     prepare=held,
     provoke=novita_fault("list", Status(500), times=None),
@@ -172,6 +210,37 @@ OVER = Scene(
 )
 RECEIVER_ENDS = Scene(
     provoke=receiver_answers(410), mend=receiver_answers(200), says=CREATE, outcomes=(READY,), may_end=True
+)
+
+
+STRANGER = Scene(
+    prepare=ready,
+    provoke=stranger,
+    outcomes=(READY,),
+    over=shown_to_admins,
+    errors=frozenset({"stray.unknown"}),
+)
+OPENS_HOME = Scene(
+    provoke=open_home,
+    mend=open_home,
+    says=CREATE,
+    outcomes=(READY,),
+    over=lambda stage: stage.ada.home_view is not None,
+)
+CHOOSES = Scene(
+    prepare=home_open,
+    provoke=choose_direct,
+    mend=choose_direct,
+    says=CREATE,
+    outcomes=(READY,),
+    over=lambda stage: "gpu:notify:direct" in str(stage.ada.home_view),
+)
+PREFERS_DIRECT = Scene(prepare=prefers_direct, says=CREATE, outcomes=(READY,))
+HOME_FAILS = Scene(
+    prepare=home_open,
+    provoke=slack_fault("views.publish", slack_faults.HttpStatus(500)),
+    says=CREATE,
+    outcomes=(READY,),
 )
 
 

@@ -1,7 +1,7 @@
 """Runs the service as the program does, with shorter times and, if asked, one crash point.
 
-To begin such a process takes seconds, most of them for imports. So this is a process that has imported all,
-and forks once for every service: `python -m tests.crash.service SOCKET`. Who connects to the socket sends one
+To begin such a process takes seconds, for imports and for what libraries do only once. So this is a process that
+has imported all and has been a service itself for a moment, and forks once for every other: `python -m tests.crash.service SOCKET`. Who connects to the socket sends one
 line, an `Orders` as JSON, and reads `{"pid": ...}`, then whatever the service writes, and at its end
 `{"exit": ...}`, which is minus the signal's number where a signal ended it. It ends with its standard input.
 """
@@ -9,12 +9,15 @@ line, an `Orders` as JSON, and reads `{"pid": ...}`, then whatever the service w
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import logging
 import os
 import select
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,10 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import alembic.command  # noqa: F401 - imported late by the service, and slowly
+import structlog
 
 from bot import app, logs, parts, schedule, settings
 from bot.sinks.slack_pace import SlackPace
-from tests.crash.points import Fuse, When, wrapped
+from storage import postgres  # noqa: F401 - the same
+from tests.crash.points import Fuse, watch_migration, wrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +50,16 @@ class Orders:
     """The same for what goes to Slack."""
     hurried: bool = True
     """Speaks to Slack as fast as it can; what Slack allows would make every test wait."""
-    fuse: Mapping[str, Any] | None = None
-    """`method`, `when`, `armed`, `nth` of a crash point."""
     ahead: float = 0.0
     """Seconds by which its machine's clock is wrong."""
+    armed: str | None = None
+    """The file that says where it dies; None: it is not wrapped at all."""
 
 
 def main() -> None:
+    asyncio.run(_rehearse())
+    gc.collect()
+    gc.freeze()  # no child looks through it, nor copies its pages
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(sys.argv[1])
     listener.listen()
@@ -67,6 +75,27 @@ def main() -> None:
             listener.close()
             _attend(connection)
         connection.close()
+
+
+async def _rehearse() -> None:
+    """A service that speaks to nobody: the first one in a process takes three times as long as the second."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    nobody = "http://127.0.0.1:9"
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {
+            "NOVITA_API_KEY": "none",
+            "NOVITA_API_BASE_URL": nobody,
+            "SLACK_BOT_TOKEN": "xoxb-none",
+            "SLACK_APP_TOKEN": "xapp-none",
+            "SLACK_API_BASE_URL": nobody,
+            "DATABASE_URL": f"sqlite:///{folder}/gpu-bot.db",
+            "PORT": "0",
+        }
+        os.environ.update(environ)
+        read = settings.load(env_file=None)
+        async with app.running(read, timings=parts.timings_of(read)):
+            pass
+    structlog.reset_defaults()
 
 
 def _attend(connection: socket.socket) -> None:
@@ -136,10 +165,13 @@ def _like(read: settings.Settings, name: str, number: float) -> timedelta | int:
 
 
 def _fuse(orders: Orders) -> Fuse | None:
-    if orders.fuse is None:
+    """Where a migration is meant, every statement of the process is looked at."""
+    if orders.armed is None:
         return None
-    point = {**orders.fuse, "when": When(orders.fuse["when"]), "armed": Path(orders.fuse["armed"])}
-    return Fuse(**point)
+    fuse = Fuse(armed=Path(orders.armed))
+    if fuse.point is not None and fuse.point.method.startswith("migration."):
+        watch_migration(fuse)
+    return fuse
 
 
 def _wrap(orders: Orders, fuse: Fuse | None, name: str, part: Any) -> Any:

@@ -70,6 +70,18 @@ class Service:
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
 
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    @property
+    def is_frozen(self) -> bool:
+        """By SIGSTOP."""
+        try:
+            words = Path(f"/proc/{self.pid}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return words.rpartition(") ")[2].startswith("T")
+
     async def over(self, within: float = 10.0) -> int:
         """The exit code; minus the signal's number where one ended it."""
         assert self._reading is not None

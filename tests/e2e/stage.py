@@ -110,6 +110,10 @@ class Stage:
     """Every message of ours as it was posted and after each edit."""
     errors_meant: set[str] = field(default_factory=set)
     """Events of level ERROR that a test provokes; any other one fails it."""
+    strangers: set[str] = field(default_factory=set)
+    """GPUs at Novita that no row may know."""
+    database_url: str = ""
+    """Empty: a SQLite file in `directory`."""
 
     @property
     def ada(self) -> Person:
@@ -130,7 +134,7 @@ class Stage:
 
     @property
     def armed(self) -> Path:
-        """The crash point counts while this file is there."""
+        """The crash point, while it counts."""
         return self.directory / "armed"
 
     def environ(self, *, http_mode: bool = False, **changes: str) -> dict[str, str]:
@@ -148,7 +152,7 @@ class Stage:
             "SLACK_BOT_TOKEN": self.slack.bot_token,
             "SLACK_API_BASE_URL": self.slack.api_url,
             "ADMIN_USERS": "U0CLEO",
-            "DATABASE_URL": f"sqlite:///{self.directory}/gpu-bot.db",
+            "DATABASE_URL": self.database_url,
             "PORT": "0",
             "WEBHOOK_URL": self.receiver.url,
             "WEBHOOK_SECRET": SECRET,
@@ -160,21 +164,21 @@ class Stage:
         self,
         *,
         http_mode: bool = False,
-        fuse: Mapping[str, Any] | None = None,
+        deadly: bool = False,
         timings: Mapping[str, float] = {},
         settings: Mapping[str, float] = {},
         pauses: Sequence[float] | None = QUICK_PAUSES,
         ahead: float = 0.0,
         **environ: str,
     ) -> Service:
-        """A life with short times. `fuse`: of `tests.crash.points.Fuse`, less `armed`."""
+        """A life with short times. `deadly`: it can be ended by arming a `tests.crash.points.Point`."""
         orders = Orders(
             environ=self.environ(http_mode=http_mode, **environ),
             timings={**SHORT, **timings},
             settings={**QUICK_LIMITS, **settings},
             pauses=None if pauses is None else tuple(pauses),
             slack_pauses=QUICK_SLACK_PAUSES,
-            fuse=None if fuse is None else {**fuse, "armed": str(self.armed)},
+            armed=str(self.armed) if deadly else None,
             ahead=ahead,
         )
         service = await Service.born(self.nursery, orders, self.slack.signal.notify)
@@ -306,10 +310,12 @@ async def staged(
     ack_timeout: timedelta = timedelta(seconds=3),
     page_cap: int = 100,
     tokens: Mapping[str, str] = {},
+    database_url: str = "",
+    report: Callable[[str], None] = print,
 ) -> AsyncIterator[Stage]:
     """Everything but the service. In the end no process is left, and nobody broke a rule of Slack's.
 
-    `tokens`: of the simulated Slack, by the names of `SlackServer`.
+    `tokens`: of the simulated Slack, by the names of `SlackServer`. `report` is given what each life wrote.
     """
     cloud = Cloud(clock=utc_now, timeline=timeline)
     workspace = Workspace(clock=utc_now, seed=1, app=installed_app())
@@ -323,6 +329,7 @@ async def staged(
         workspace=workspace,
         slack=slack,
         receiver=receiver,
+        database_url=database_url or f"sqlite:///{directory}/gpu-bot.db",
     )
     workspace.subscribe(stage.observe)
     await asyncio.gather(novita.start(), slack.start(), receiver.start())
@@ -334,7 +341,7 @@ async def staged(
             await life.over()
         await asyncio.gather(slack.close(), novita.close(), receiver.stop())
         for number, life in enumerate(stage.lives, 1):
-            print(f"--- life {number}, ended with {life.exit_code}", *life.lines, sep="\n")
+            report("\n".join([f"--- life {number}, ended with {life.exit_code}", *life.lines]))
     assert slack.violations == [], slack.violations
     errors = stage.errors()
     assert errors == [], errors
