@@ -59,14 +59,16 @@ class Aftermath:
     repeated: int = 0
     """Told once more than needed, as a death excuses."""
 
-    def note_death(self) -> set[str]:
-        """The names of those whose create was begun and may never have reached Novita."""
+    def note_death(self, *, frozen: bool = False) -> set[str]:
+        """The names of those whose create was begun and may never have reached Novita.
+
+        `frozen`: it goes on later, and commits then a lease that has lapsed by that time.
+        """
+        held = "due_at IS NOT NULL" if frozen else "lease_token IS NOT NULL"
         with self._database() as database:
-            leased = "SELECT event_id, target_kind FROM deliveries WHERE lease_token IS NOT NULL"
-            for row in _rows(database, leased):
+            for row in _rows(database, f"SELECT event_id, target_kind FROM deliveries WHERE {held}"):
                 self.in_flight[f"{row['event_id']} {row['target_kind']}"] += 1
-            unposted = "SELECT instance_id FROM cards WHERE lease_token IS NOT NULL AND ts IS NULL"
-            for row in _rows(database, unposted):
+            for row in _rows(database, f"SELECT instance_id FROM cards WHERE {held} AND ts IS NULL"):
                 self.in_flight[row["instance_id"]] += 1
         return self.begun()
 

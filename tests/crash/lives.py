@@ -90,9 +90,8 @@ class Lives:
 
     async def one_is_asked_to_end_on_the_wire(self, endpoint: str, fault: Deed) -> None:
         """By SIGTERM: it ends well, and nothing is told twice for that."""
-        asked = self._alive()
         await self._signal_on_the_wire(endpoint, fault, Service.terminate)
-        for life in asked:
+        for life in self.stage.lives:
             await self._ends(life, 0)
         self._verdict.deaths += 1
         self._may_be_unmade(self._aftermath.begun())
@@ -120,7 +119,7 @@ class Lives:
         await self._play(name, self._scene.provoke)
         frozen = await self._frozen(f"{method} {when}")
         self._verdict.deaths += 1
-        self._may_be_unmade(self._aftermath.note_death())
+        self._may_be_unmade(self._aftermath.note_death(frozen=True))
         if self._together == 1:
             await self.stage.later(1.5 * SHORT_LEASES["lease"])
             frozen.thaw()

@@ -40,17 +40,20 @@ class Scene:
 
 
 async def ready(stage: Stage, name: str) -> None:
-    await stage.running(name)
+    """However late it was acknowledged: many stages share a machine."""
+    await stage.create(name)
+    await stage.told(name, "instance.ready")
+    await stage.until(lambda: stage.states(name)[-1:] == ["Running"])
 
 
 async def stopped(stage: Stage, name: str) -> None:
-    await stage.running(name)
+    await ready(stage, name)
     await stage.ada.command(f"/gpu stop {name}", channel=GPU)
     await stage.told(name, "instance.stopped")
 
 
 async def deleted(stage: Stage, name: str) -> None:
-    await stage.running(name)
+    await ready(stage, name)
     await stage.ada.command(f"/gpu delete {name}", channel=GPU)
     await stage.told(name, "instance.deleted")
 
@@ -140,7 +143,7 @@ async def prefers_direct(stage: Stage, name: str) -> None:
 async def choose_direct(stage: Stage, _name: str) -> None:
     """Clicked again for as long as nothing shows it, as people do."""
     view = stage.ada.home_view
-    if view is not None and "gpu:notify:direct" not in str(view.payload):
+    if view is not None and "gpu:notify:direct" not in str(view.definition):
         await stage.ada.choose(view, "gpu:notify", "direct")
 
 
