@@ -48,7 +48,9 @@ class WatchedDatabase:
     async def _watched(self, answer: Awaitable[T]) -> T:
         try:
             done = await answer
-        except _OUTAGES as error:
+        except exc.SQLAlchemyError as error:
+            if not _is_outage(error):
+                raise
             self._note_failure(error)
             raise DatabaseUnavailable("The database does not work at the moment.") from error
         self._note_success()
@@ -66,3 +68,9 @@ class WatchedDatabase:
         if self._clock() - self._failed_at >= _QUIET_FOR:
             log.info("database.recovered", since=self._failing_since)
             self._failing_since = None
+
+
+def _is_outage(error: exc.SQLAlchemyError) -> bool:
+    """What the server says as it ends a session may be of any class; that the connection is gone tells it."""
+    gone = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+    return gone or isinstance(error, _OUTAGES)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
+from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -15,6 +17,9 @@ T = TypeVar("T")
 
 _TRIES = 3
 _DEADLOCK = "40P01"
+STANDS_STILL = timedelta(seconds=10)
+"""After so long in the middle of a transaction the server ends it. A replica that is frozen just there, or
+whose machine is gone, would otherwise keep its rows from the others for as long as it pleases."""
 
 
 class PostgresDatabase:
@@ -27,6 +32,7 @@ class PostgresDatabase:
         self._engine = create_async_engine(
             place, connect_args=POSTGRES_ARGUMENTS, pool_pre_ping=True, hide_parameters=True
         )
+        event.listen(self._engine.sync_engine, "begin", _limit)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work)
@@ -47,3 +53,9 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _limit(connection: Connection) -> None:
+    """For this transaction only: a pooler may give the session to somebody else after it."""
+    milliseconds = int(STANDS_STILL.total_seconds() * 1000)
+    connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}")

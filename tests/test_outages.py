@@ -12,7 +12,7 @@ from fakes import FakeNovita
 from loglines import events, logged
 from samples import NOW, seconds
 from scene import Scene, scene
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from bot.catalog import Catalog
 from bot.errors import NovitaRefused, NovitaUnavailable
@@ -144,6 +144,16 @@ async def test_what_still_succeeds_on_a_full_disk_does_not_end_the_outage():
             await database.read(lambda _: 1)
             clock.advance(3)
     assert events(lines) == ["database.failing"]
+
+
+async def test_a_session_that_the_server_ended_is_an_outage_whatever_it_calls_it():
+    disk = Disk()
+    disk.trouble = InternalError("", None, Exception("idle in transaction"), connection_invalidated=True)
+    with pytest.raises(DatabaseUnavailable):
+        await WatchedDatabase(disk, Clock()).write(lambda _connection: None)
+    disk.trouble = InternalError("", None, Exception("in failed transaction"))
+    with pytest.raises(InternalError):
+        await WatchedDatabase(disk, Clock()).write(lambda _connection: None)
 
 
 async def test_a_fault_of_ours_is_no_outage():

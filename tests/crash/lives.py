@@ -17,8 +17,21 @@ from tests.crash.scenes import Deed, Scene
 from tests.e2e.lives import Service
 from tests.e2e.stage import GPU, PATIENCE, Stage
 
-SHORT_LEASES = {"lease": 1.2, "renew_every": 0.3}
-"""What the dead one held is free again so soon."""
+TIMES = {
+    "tick": 0.25,
+    "fast_poll": 0.25,
+    "slow_poll": 0.4,
+    "renew_every": 0.4,
+    "retry_first": 0.3,
+    "retry_longest": 1.0,
+    "admins_told_every": 0.4,
+}
+"""Seconds. Not as short as can be: what waits lets others work, and many stages share a machine."""
+LEASE, LEASE_OF_TWO = 1.5, 4.0
+"""Seconds until what the dead one held is free again. A live one that stands still for so long is as good as dead,
+and the other one tells again what it has told: on a busy machine that must not be by chance."""
+PAUSES = (0.3, 0.3, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 8.0)
+"""Of a webhook, in seconds: a receiver that fails over all the lives is not given up."""
 NEVER_REPEATED = {
     ("store.instances.begin", When.AFTER),
     ("novita.create_instance", When.BEFORE),
@@ -55,6 +68,7 @@ class Lives:
     ) -> None:
         self.stage, self._scene = stage, scene
         self._mode, self._together = mode, together
+        self._lease = LEASE if together == 1 else LEASE_OF_TWO
         self._chance = Random(seed)
         self._aftermath = Aftermath(stage=stage)
         self._outcomes: dict[str, Outcomes] = {}
@@ -64,6 +78,9 @@ class Lives:
         self._serials = count(1)
         self._verdict = Verdict()
         stage.errors_meant |= scene.errors
+        if together > 1:
+            # A frozen one may be in the middle of a transaction, which the server ends.
+            stage.errors_meant.add("database.failing")
 
     def name(self, number: int) -> str:
         return list(self._outcomes)[number]
@@ -121,7 +138,7 @@ class Lives:
         self._verdict.deaths += 1
         self._may_be_unmade(self._aftermath.note_death(frozen=True))
         if self._together == 1:
-            await self.stage.later(1.5 * SHORT_LEASES["lease"])
+            await self.stage.later(1.5 * self._lease)
             frozen.thaw()
             return
         self._verdict.findings += await self._unfinished(name)
@@ -153,9 +170,9 @@ class Lives:
 
     async def _start(self) -> None:
         """As many as there should be."""
-        timings = {**SHORT_LEASES, **self._scene.timings}
+        timings = {**TIMES, "lease": self._lease, **self._scene.timings}
         for _ in range(self._together - len(self._alive())):
-            await self.stage.start(settings=self._scene.settings, timings=timings, deadly=True)
+            await self.stage.start(settings=self._scene.settings, timings=timings, pauses=PAUSES, deadly=True)
 
     def _alive(self) -> list[Service]:
         return [life for life in self.stage.lives if life.exit_code is None]

@@ -7,8 +7,8 @@ import re
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -106,17 +106,36 @@ async def _play(run: Run, nursery: Nursery, templates: Templates, result: Result
                 case.proves(lives, stage)
 
 
+class _Places:
+    """Who lives with another takes two, in the order of asking."""
+
+    def __init__(self, count: int) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def taken(self, count: int) -> AsyncIterator[None]:
+        async with self._turn:
+            for _ in range(count):
+                await self._free.acquire()
+        try:
+            yield
+        finally:
+            for _ in range(count):
+                self._free.release()
+
+
 async def play_all(
     wanted: Sequence[Run], *, side_by_side: int, told: Callable[[Result], None] = lambda _result: None
 ) -> list[Result]:
-    places = asyncio.Semaphore(side_by_side)
+    places = _Places(side_by_side)
     async with AsyncExitStack() as stack:
         nursery = stack.enter_context(Nursery.shared())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gb-crash-"))
         templates = Templates(Path(folder), stack)
 
         async def one(run: Run) -> Result:
-            async with places:
+            async with places.taken(run.database.together):
                 result = await play(run, nursery, templates)
             told(result)
             return result

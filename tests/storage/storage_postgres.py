@@ -90,7 +90,7 @@ def _server(programs: Path, folder: Path) -> Iterator[PostgresServer]:
     as_user = _as_user(folder)
     initdb = [programs / "initdb", "-D", cluster, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]
     subprocess.run([*as_user, *initdb, "--locale=C"], check=True, capture_output=True, cwd=folder)
-    options = ["-c", "listen_addresses=", "-c", "fsync=off", "-k", folder]
+    options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=500", "-k", folder]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*as_user, programs / "postgres", "-D", cluster, *options], stdout=log, stderr=log, cwd=folder
