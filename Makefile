@@ -57,8 +57,7 @@ test-slow: $(VENV)/.dev ## PostgreSQL, browsers, many generated examples, the co
 	@EXAMPLES=150 $(PYTEST) -n 2 -m "hypothesis and not slow and not soak" tests
 	@$(PYTEST) -m slow --override-ini=faulthandler_timeout=480 $(ARGS)
 
-# In process only: what a service of its own does, nobody counts. Apart from `test`, since counting takes as long again.
-test-soak: $(VENV)/.dev ## every crash point and fault, many seeds (some fifteen minutes)
+test-soak: $(VENV)/.dev ## the service end to end by every fault, and killed at random (some ten minutes)
 	@echo "== test-soak"
 	@$(PYTEST) -m soak --override-ini=faulthandler_timeout=480 $(ARGS)
 
@@ -67,6 +66,11 @@ simulate: $(VENV)/.dev ## seeded runs of the service among faults, in one proces
 	@echo "== simulate"
 	@PYTHONHASHSEED=0 $(PY) -m tests.simulation --seeds $(or $(SEEDS),300) --from $(or $(FROM),0) $(ARGS)
 
+crash: $(VENV)/.dev ## killed at every point, by every fault of Novita's, on every database (half an hour or more)
+	@echo "== crash"
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m tests.crash $(ARGS)
+
+# In process only: what a service of its own does, nobody counts. Apart from `test`, since counting takes as long again.
 coverage: $(VENV)/.dev ## branch coverage of the quick tests
 	@echo "== coverage"
 	@rm -f .coverage .coverage.*
@@ -127,4 +131,4 @@ own-package:
 	@echo "Compiling ..."
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m compileall -qq -j 0 $(VENV)/lib bot storage || true
 
-.PHONY: help demo run check lint types contracts test test-slow test-soak simulate coverage format lock clean own-package
+.PHONY: help demo run check lint types contracts test test-slow test-soak crash simulate coverage screenshots format lock clean own-package

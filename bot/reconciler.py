@@ -152,21 +152,23 @@ class Reconciler:
         except NovitaUnavailable as error:
             await self._postpone(row, error)
         else:
+            asked_at = self._clock()
             begun = await self._store.instances.begin(row, call=Wish.CREATE, offer=plan.offer)
             if begun is not None:
-                await self._order(begun, plan)
+                await self._order(begun, plan, asked_at)
 
     async def _plan(self, i: Instance) -> Plan:
         attempts = await self._store.instances.attempts(i.id)
         refused = [a.offer for a in attempts if a.fate is Fate.NO_CAPACITY and a.offer is not None]
         return await self._catalog.plan(i.request, refused=refused, first_usd_per_hour=i.first_usd_per_hour)
 
-    async def _order(self, row: Leased, plan: Plan) -> None:
+    async def _order(self, row: Leased, plan: Plan, asked_at: datetime) -> None:
         """The call that costs money: asked once, and never again while it may have worked."""
         i = row.instance
         token = Token(deployment=self._store.deployment, instance_id=i.id, attempt=i.attempt)
         trail.begun(i.attempt, plan.offer)
         try:
+            self._check_lease(asked_at)
             novita_id = await self._novita.create_instance(plan.order(str(token)))
         except InsufficientResource as error:
             log.info("create.unavailable", attempt=i.attempt, why=str(error))
@@ -191,11 +193,13 @@ class Reconciler:
             log.info("create.accepted", attempt=i.attempt, novita_id=novita_id)
 
     async def _change(self, row: Leased, verb: Wish) -> None:
+        asked_at = self._clock()
         begun = await self._store.instances.begin(row, call=verb)
         if begun is None:
             return
         i, moment = begun.instance, self._moment(begun)
         try:
+            self._check_lease(asked_at)
             await self._calls[verb](i.novita_id or "")
         except NovitaNotFound:
             log.info("change.not_found", verb=verb)
@@ -213,6 +217,14 @@ class Reconciler:
             log.info("change.accepted", verb=verb)
             after = outcomes.accepted(i, replace(moment, now=self._clock()))
         await self._settle(begun, after, decided=False)
+
+    def _check_lease(self, asked_at: datetime) -> None:
+        """Raises NotSent: this process stood still for so long that another one may be at it.
+
+        Between here and the call it may still stand still. A create is then found as late, and removed.
+        """
+        if self._clock() - asked_at >= self._timings.lease:
+            raise NotSent("The lease was over before the call.")
 
     async def _look(self, row: Leased) -> None:
         i, moment = row.instance, self._moment(row)

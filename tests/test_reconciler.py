@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from measured import tally
@@ -35,6 +36,18 @@ async def s(tmp_path: Path) -> AsyncIterator[Scene]:
 async def act(s: Scene, i: Instance, verb: Wish) -> None:
     await s.operations.act(verb, i.id, ADA, Origin(key=None))
     await s.settle()
+
+
+def stand_still(s: Scene, span: float) -> None:
+    """For so many seconds, just when the next call was begun."""
+
+    async def begin(*args: Any, **kwargs: Any) -> Any:
+        s.store.instances.begin = real
+        begun = await real(*args, **kwargs)
+        s.clock.advance(span)
+        return begun
+
+    real, s.store.instances.begin = s.store.instances.begin, begin
 
 
 def list_nothing(s: Scene) -> None:
@@ -590,3 +603,28 @@ async def test_steps_are_counted_done_or_failed(s: Scene):
     s.clock.advance(30)
     await s.settle()
     assert s.metrics.jobs_done() == tally(s.metrics, "reconciler_steps")["done",] > 0
+
+
+# --- standing still -------------------------------------------------------------------------------
+
+
+async def test_a_create_is_not_made_once_the_lease_may_be_over(s: Scene):
+    i = await s.ask()
+    stand_still(s, 20)
+    await s.reconciler.reconcile()
+    await s.reconciler.workers.idle()
+    assert s.novita.count("create") == 0
+    s.clock.advance(60)
+    await s.settle()
+    assert (s.novita.count("create"), (await s.now(i)).novita_id) == (1, "n1")
+    assert [a.fate for a in await s.store.instances.attempts(i.id)] == [Fate.NOT_MADE, Fate.BOUND]
+
+
+async def test_nor_is_a_stop(s: Scene):
+    i = await s.ready()
+    stand_still(s, 20)
+    await act(s, i, Wish.STOP)
+    assert s.novita.count("stop") == 0
+    s.clock.advance(60)
+    await s.settle()
+    assert s.novita.count("stop") == 1

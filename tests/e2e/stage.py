@@ -230,7 +230,7 @@ class Stage:
 
     def states(self, name: str = "my-train") -> list[str]:
         """What its card showed, one after the other: `Creating`, `Starting` ..."""
-        shown = [_state(m) for m in self.history if is_card(m) and f": {name}, " in m.text]
+        shown = [state_of(m) for m in self.history if is_card(m) and f": {name}, " in m.text]
         return [word for i, word in enumerate(shown) if i == 0 or shown[i - 1] != word]
 
     def notices(self, name: str, event: str, channel: str = GPU) -> list[Message]:
@@ -297,7 +297,7 @@ def is_notice(message: Message) -> bool:
     return "event_id" in payload(message)
 
 
-def _state(card: Message) -> str:
+def state_of(card: Message) -> str:
     return card.text.partition(": ")[2].partition(":")[0] if card.text.startswith(":") else card.text
 
 
