@@ -13,7 +13,8 @@ from pathlib import Path
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 
-from storage.database import known_revisions, migrate
+from storage.database import migrate
+from storage.revisions import known_revisions
 from tests.storage.storage_postgres import PostgresServer, clone, running_server
 
 
