@@ -68,16 +68,17 @@ class Figure:
 
 
 async def measure(counts: Sequence[int], seconds: float) -> list[Figure]:
-    return [
-        await one(count, seconds, under_way=under_way) for count in counts for under_way in (0, 1)
-    ]
+    return [await one(count, seconds, under_way=under_way) for count in counts for under_way in (0, 1)]
 
 
 async def one(followed: int, seconds: float, *, under_way: int) -> Figure:
     with tempfile.TemporaryDirectory(prefix="gpu-bot-bench-") as name:
         folder = Path(name)
         deployment = await prepare(folder)
-        async with apart(deployment, followed, held=under_way) as novita, SlackServer(Workspace(clock=now)) as slack:
+        async with (
+            apart(deployment, followed, held=under_way) as novita,
+            SlackServer(Workspace(clock=now)) as slack,
+        ):
             await follow(folder, novita.gpus, people=PEOPLE, channel="C0GPU", held=under_way)
             async with serving(folder, settings(novita, slack, followed)) as service:
                 await settled(service, slack)

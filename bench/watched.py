@@ -57,9 +57,7 @@ class Watch:
         return found
 
 
-async def watched(
-    run: Callable[..., Coroutine[Any, Any, int]], file: Path, *given: Any, **named: Any
-) -> int:
+async def watched(run: Callable[..., Coroutine[Any, Any, int]], file: Path, *given: Any, **named: Any) -> int:
     watch = Watch(asyncio.get_running_loop())
     if os.environ.get("BENCH_STACKS"):
         thread = threading.get_ident()
