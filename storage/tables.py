@@ -173,6 +173,24 @@ deliveries = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    # The first few of a target are found here, however many wait for it.
+    Index(
+        "ix_deliveries_target_due_at",
+        "target_kind",
+        "target_address",
+        "due_at",
+        "sequence",
+        "id",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    # What is in flight, however much has been delivered.
+    Index(
+        "ix_deliveries_leased_until",
+        "leased_until",
+        sqlite_where=text("leased_until IS NOT NULL"),
+        postgresql_where=text("leased_until IS NOT NULL"),
+    ),
 )
 
 delivery_attempts = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.engine import Connection
 
 from storage.records import DeliveryAttempt
@@ -13,17 +13,18 @@ from storage.store.transaction import Transaction
 from storage.tables import delivery_attempts
 
 _INSERT = insert(delivery_attempts)
+_EARLIER = select(func.max(delivery_attempts.c.number)).where(
+    delivery_attempts.c.delivery_id == bindparam("delivery")
+)
 
 
 def write_attempt(
     transaction: Transaction, delivery_id: str, status_code: int | None, error: str | None
 ) -> None:
-    earlier = select(func.max(delivery_attempts.c.number)).where(
-        delivery_attempts.c.delivery_id == delivery_id
-    )
+    earlier = transaction.connection.scalar(_EARLIER, {"delivery": delivery_id})
     row = {
         "delivery_id": delivery_id,
-        "number": (transaction.connection.scalar(earlier) or 0) + 1,
+        "number": (earlier or 0) + 1,
         "at": transaction.now,
         "status_code": status_code,
         "error": error,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, select, update
 from sqlalchemy.engine import Connection
 
 from storage.records import Card, Delivery, DeliveryAttempt, DeliveryState, TargetKind
@@ -174,19 +174,24 @@ class Deliveries:
         return await self._ledger.read(work)
 
     def _lease_due(self, transaction: Transaction, limit: int) -> tuple[LeasedDelivery, ...]:
-        if transaction.connection.dialect.name == "postgresql":
+        is_shared = transaction.connection.dialect.name == "postgresql"
+        if is_shared:
             transaction.connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
+        wanted = _CLAIM_LATERALLY if is_shared else _CLAIM
 
         def claimed(others: Collection[str]) -> Mapping[str, str]:
             more = {"per_target": self._per_target, "passed": self._left.overdue(transaction.now)}
-            return claim(transaction, _CLAIM, limit, self._ledger.lease, left=others, **more)
+            return claim(transaction, wanted, limit, self._ledger.lease, left=others, **more)
 
         return take(
             transaction, deliveries, self._left, claimed, lambda tokens: _read_leased(transaction, tokens)
         )
 
 
-_CLAIM = claiming(deliveries, select_ready().with_for_update(skip_locked=True))
+_CLAIM, _CLAIM_LATERALLY = (
+    claiming(deliveries, select_ready(lateral=lateral).with_for_update(skip_locked=True))
+    for lateral in (False, True)
+)
 _DEAD = {"state": DeliveryState.DEAD, "due_at": None}
 _NEWEST = (deliveries.c.created_at.desc(), deliveries.c.sequence.desc(), deliveries.c.id)
 _pending = deliveries.c.state == DeliveryState.PENDING
@@ -222,14 +227,8 @@ def _leased(row: Any, tokens: Mapping[str, str]) -> LeasedDelivery:
 
 
 def _settle_delivered(transaction: Transaction, leased: LeasedDelivery, status_code: int | None) -> bool:
-    values = {
-        "state": DeliveryState.DELIVERED,
-        "delivered_at": transaction.now,
-        "due_at": None,
-        "last_status_code": status_code,
-        "last_error": None,
-    }
-    if not _release(transaction, leased, values):
+    delivered = {"state": DeliveryState.DELIVERED, "delivered_at": transaction.now}
+    if not _release(transaction, leased, {**delivered, "last_status_code": status_code}):
         return False
     clear_failing(transaction, leased.delivery.target, due_at=leased.delivery.due_at)
     return True
@@ -242,13 +241,29 @@ def _settle_failed(transaction: Transaction, leased: LeasedDelivery, values: Map
     return True
 
 
+# Built once: making a statement, and finding its text again, takes longer than running it.
+_SETTLED = {
+    "state": DeliveryState.PENDING,
+    "delivered_at": None,
+    "due_at": None,
+    "last_status_code": None,
+    "last_error": None,
+}
+_RELEASE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("row_id"), deliveries.c.lease_token == bindparam("token"))
+    .values({name: bindparam(name) for name in _SETTLED})
+    .values(**FREED, attempts=deliveries.c.attempts + 1)
+)
+
+
 def _release(transaction: Transaction, leased: LeasedDelivery, values: Mapping[str, Any]) -> bool:
-    held = (deliveries.c.id == leased.delivery.id, deliveries.c.lease_token == leased.token)
-    statement = update(deliveries).where(*held)
-    tried = statement.values(**values, **FREED, attempts=deliveries.c.attempts + 1)
-    if transaction.change(tried) != 1:
+    """What is not in `values` is as in `_SETTLED`."""
+    settled = {**_SETTLED, **values}
+    held = {"row_id": leased.delivery.id, "token": leased.token}
+    if transaction.change(_RELEASE, {**settled, **held}) != 1:
         return False
-    write_attempt(transaction, leased.delivery.id, values["last_status_code"], values["last_error"])
+    write_attempt(transaction, leased.delivery.id, settled["last_status_code"], settled["last_error"])
     return True
 
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, Text, and_, bindparam, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from storage.columns import leniently
 from storage.records import Delivery, DeliveryState, Event, Target, TargetKind
@@ -30,7 +44,7 @@ COLUMNS = (
 )
 _NAMES = (*_OWN, *(f"event_{name}" for name in _OF_EVENT))
 
-_other = deliveries.alias("other")
+_due, _other = deliveries.alias("due"), deliveries.alias("other")
 
 
 def select_deliveries() -> Select[Any]:
@@ -61,40 +75,58 @@ def read_delivery(row: Row[Any]) -> Delivery:
     )
 
 
-def select_ready() -> Select[tuple[str]]:
+def select_ready(*, lateral: bool) -> Select[tuple[str]]:
     """Keys of those that may go out, longest due first: in order for each instance and target, and no more
-    at once for any target than PER_TARGET. By the parameters NOW, MOST, LEFT and PASSED."""
-    order = (deliveries.c.due_at, deliveries.c.sequence, deliveries.c.id)
-    target = (deliveries.c.target_kind, deliveries.c.target_address)
-    ready = (
-        select(
-            deliveries.c.id,
-            *target,
-            func.row_number().over(partition_by=target, order_by=order).label("place"),
-        )
-        .where(is_due(deliveries, NOW), deliveries.c.id.not_in(LEFT))
-        .where(~_waits_for_another(NOW), ~_waits_for_card())
-        .subquery("ready")
-    )
+    at once for any target than PER_TARGET. By the parameters NOW, MOST, LEFT and PASSED.
+
+    Only the first few of each target are looked at, however many wait. `lateral`: PostgreSQL would look for
+    them in the whole table otherwise; SQLite knows no such word, and goes from key to row without it.
+    """
+    waiting = select(*_target(_due)).where(_due.c.due_at <= NOW).distinct().subquery("waiting")
+    ready = _placed(_firsts(waiting, lateral=lateral))
     busy = _in_flight(NOW)
     free = PER_TARGET - func.coalesce(busy.c.count, 0)
-    same = and_(busy.c.target_kind == ready.c.target_kind, busy.c.target_address == ready.c.target_address)
-    first = select(ready.c.id).join_from(ready, busy, same, isouter=True).where(ready.c.place <= free)
-    return select(deliveries.c.id).where(deliveries.c.id.in_(first)).order_by(*order).limit(MOST)
+    chosen = select(ready.c.id).join_from(ready, busy, _same_target(busy, ready), isouter=True)
+    keys = select(deliveries.c.id).where(deliveries.c.id.in_(chosen.where(ready.c.place <= free)))
+    return keys.order_by(*_order(deliveries)).limit(MOST)
+
+
+def _firsts(waiting: FromClause, *, lateral: bool) -> FromClause:
+    if not lateral:
+        is_first = deliveries.c.id.in_(_first_of(waiting))
+        return select(deliveries).join_from(waiting, deliveries, is_first).subquery("firsts")
+    first = _first_of(waiting).lateral("first")
+    of_each = select(deliveries).join_from(waiting, first, true())
+    return of_each.join(deliveries, deliveries.c.id == first.c.id).subquery("firsts")
+
+
+def _first_of(target: FromClause) -> Select[tuple[str]]:
+    return (
+        select(_due.c.id)
+        .where(_same_target(_due, target), is_due(_due, NOW), _due.c.id.not_in(LEFT))
+        .where(~_waits_for_another(NOW), ~_waits_for_card())
+        .order_by(*_order(_due))
+        .limit(PER_TARGET)
+        .correlate(target)
+    )
+
+
+def _placed(firsts: FromClause) -> FromClause:
+    place = func.row_number().over(partition_by=_target(firsts), order_by=_order(firsts))
+    return select(firsts.c.id, *_target(firsts), place.label("place")).subquery("ready")
 
 
 def _waits_for_another(now: Time) -> ColumnElement[bool]:
     """Of the same instance and target: one in flight, or an earlier one that goes first."""
     goes_first = and_(
-        _other.c.sequence < deliveries.c.sequence,
+        _other.c.sequence < _due.c.sequence,
         or_(_other.c.attempts < HOLDS_BACK, _other.c.due_at <= now),
         _other.c.id.not_in(PASSED),
     )
     return exists().where(
-        _other.c.instance_id == deliveries.c.instance_id,
-        _other.c.target_kind == deliveries.c.target_kind,
-        _other.c.target_address == deliveries.c.target_address,
-        _other.c.id != deliveries.c.id,
+        _other.c.instance_id == _due.c.instance_id,
+        _same_target(_other, _due),
+        _other.c.id != _due.c.id,
         _other.c.state == DeliveryState.PENDING,
         or_(goes_first, is_held(_other, now)),
     )
@@ -103,15 +135,28 @@ def _waits_for_another(now: Time) -> ColumnElement[bool]:
 def _waits_for_card() -> ColumnElement[bool]:
     """A notice is a reply to the card, unless that was given up: then it goes its own way."""
     unposted = exists().where(
-        cards.c.instance_id == deliveries.c.instance_id, cards.c.ts.is_(None), cards.c.due_at.is_not(None)
+        cards.c.instance_id == _due.c.instance_id, cards.c.ts.is_(None), cards.c.due_at.is_not(None)
     )
-    return and_(deliveries.c.target_kind == TargetKind.NOTICE, unposted)
+    return and_(_due.c.target_kind == TargetKind.NOTICE, unposted)
 
 
-def _in_flight(now: Time) -> Any:
+def _in_flight(now: Time) -> FromClause:
     return (
-        select(deliveries.c.target_kind, deliveries.c.target_address, func.count().label("count"))
+        select(*_target(deliveries), func.count().label("count"))
         .where(is_held(deliveries, now))
-        .group_by(deliveries.c.target_kind, deliveries.c.target_address)
+        .group_by(*_target(deliveries))
         .subquery("busy")
     )
+
+
+def _target(table: FromClause) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    return table.c.target_kind, table.c.target_address
+
+
+def _same_target(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(one.c.target_kind == other.c.target_kind, one.c.target_address == other.c.target_address)
+
+
+def _order(table: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """An index has them in this order, target by target."""
+    return table.c.due_at, table.c.sequence, table.c.id

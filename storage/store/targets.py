@@ -61,6 +61,11 @@ _DISABLE = text(
     """
 ).bindparams(bindparam("now", type_=Moment()))
 
+_CLEAR = delete(targets).where(
+    targets.c.address == bindparam("cleared"),
+    or_(targets.c.disabled_at.is_(None), targets.c.disabled_at <= bindparam("due_at", type_=Moment())),
+)
+
 
 class Targets:
     def __init__(self, ledger: Ledger) -> None:
@@ -138,8 +143,7 @@ def note_failing(transaction: Transaction, target: Target) -> None:
 def clear_failing(transaction: Transaction, target: Target, *, due_at: datetime | None) -> None:
     """Enabled again, unless what it accepted was under way already when it was disabled: due before that."""
     if target.kind is TargetKind.WEBHOOK:
-        later = or_(targets.c.disabled_at.is_(None), targets.c.disabled_at <= due_at)
-        transaction.connection.execute(delete(targets).where(targets.c.address == target.address, later))
+        transaction.connection.execute(_CLEAR, {"cleared": target.address, "due_at": due_at})
 
 
 def _tell(transaction: Transaction, told: Telling) -> None:

@@ -4,11 +4,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.engine import Connection
+from sqlalchemy.event import listen
 from storage_samples import HOOK, NOTICE, NOW, OTHER_HOOK, event, id_of
 from storage_world import World
 
+from storage.database import open_database
 from storage.records import DeliveryAttempt, DeliveryState, EventKind, NewCard, Target, TargetKind
 from storage.store.deliveries import Backlog, LeasedDelivery, Wanted
+from storage.store.deliveryrows import select_ready
 from storage.store.store import make_store
 from storage.tables import deliveries
 
@@ -207,6 +211,32 @@ async def test_a_lease_that_ended_counts_no_more(world: World) -> None:
     await lease(world)
     world.clock.advance(20)
     assert len(await lease(world)) == 4
+
+
+async def test_a_look_reads_neither_all_that_waits_nor_what_has_been_delivered(sqlite_url: str) -> None:
+    database = await open_database(sqlite_url)
+    plan = await database.read(plan_of_a_look)
+    await database.close()
+    assert not [step for step in plan if step.startswith("SCAN deliveries")]
+    assert [step for step in plan if step.startswith("SCAN due")] == [
+        "SCAN due USING COVERING INDEX ix_deliveries_target_due_at"
+    ]
+
+
+NOBODY: dict[str, list[str]] = {"left": [], "passed": []}
+
+
+def plan_of_a_look(connection: Connection) -> list[str]:
+    found: list[str] = []
+
+    def explain(_connection, cursor, statement, parameters, *_):
+        found.extend(
+            row[3] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        )
+
+    listen(connection, "before_cursor_execute", explain)
+    connection.execute(select_ready(lateral=False), {"now": NOW, "most": 9, "per_target": 4, **NOBODY})
+    return found
 
 
 async def test_the_number_per_target_can_be_chosen(world: World) -> None:
