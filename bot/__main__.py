@@ -74,6 +74,11 @@ def _with_settings(command: Callable[[Settings], int]) -> int:
 def _run(settings: Settings) -> int:
     # A full collection of a heap that mostly stays takes a tenth of a second, in which nobody is answered.
     gc.set_threshold(20_000, 20, 100)
+    # Whenever the loop lets go of Python's lock, as for each write to a socket, a thread of the database that
+    # computes may keep it for so long.
+    sys.setswitchinterval(0.001)
+    # httpcore asks for it several times a call, and it is not there: each time all folders would be searched.
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # Python's own way to say so
     from bot.app import run  # noqa: PLC0415 - `gpu-bot --help` need not import the service
     from bot.systemd import notifier  # noqa: PLC0415
     from bot.web.server import ListenError  # noqa: PLC0415
