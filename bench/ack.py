@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count, cycle
 from pathlib import Path
@@ -22,7 +22,7 @@ from random import Random
 from bench.followed import follow, prepare
 from bench.novita import apart, now
 from bench.report import Report, arguments, quantile
-from bench.service import Service, serving, slack_settings
+from bench.service import Service, serving, slack_settings, stalled
 from bot.sandbox.slack.delivery import Ack
 from bot.sandbox.slack.installation import App
 from bot.sandbox.slack.journal import RESPONSE_URL
@@ -129,7 +129,7 @@ async def run(title: str, seed: int, pauses: Sequence[float], service: Service, 
     began, cpu = time.time(), service.cpu_seconds()
     answered = await sent(seed, pauses, slack)
     seconds, cpu = time.time() - began, service.cpu_seconds() - cpu
-    stall = max((beat["busy"] for beat in service.beats(since=began)), default=0.0)
+    stall = max(map(stalled, service.beats(since=began)), default=0.0)
     owed = sum(not a.ack.payload for a in answered if a.ack.error is None)
     missing = await still_owed(owed, answers, slack)
     made = sum(a.command.kind == "create" and a.ack.error is None for a in answered)
@@ -164,10 +164,8 @@ async def ask(command: Command, slack: SlackServer) -> Answered:
 
 
 async def still_owed(owed: int, before: int, slack: SlackServer) -> int:
-    try:
+    with suppress(TimeoutError):
         await slack.wait_for(lambda: successful(slack) - before >= owed, LATE_ANSWER)
-    except TimeoutError:
-        pass
     return max(0, owed - (successful(slack) - before))
 
 

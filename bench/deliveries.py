@@ -19,7 +19,7 @@ from bench.followed import follow, prepare
 from bench.novita import fill, now
 from bench.receivers import DEAD, Receivers
 from bench.report import Report, arguments, quantile
-from bench.service import Service, novita_settings, serving
+from bench.service import Service, novita_settings, serving, stalled
 from bot.sandbox.novita.cloud import Cloud
 from bot.sandbox.novita.faults import Status
 from bot.sandbox.novita.server import NovitaServer
@@ -94,7 +94,7 @@ async def drained(service: Service, hooks: Receivers, pending: int, targets: int
         seconds=seconds,
         cpu_seconds=cpu,
         rss_mb=service.resident_mb(),
-        stall_ms=1000 * max(beat["busy"] for beat in service.beats(since=began.timestamp() + 1)),
+        stall_ms=1000 * max(map(stalled, service.beats(since=began.timestamp() + 1))),
         fresh=[each.lag for each in fresh],
         asked=next(asked),
     )

@@ -1,7 +1,8 @@
 """The simulated Novita as a process of its own, so that what it takes delays nobody who measures.
 
 `python -m bench.novita DEPLOYMENT GPUS`: that many run when it says where it is, named as a service of this
-deployment names them. It ends with its standard input.
+deployment names them. To each line it says how many calls each pass over the list has cost so far, the last
+one left out; it ends with its standard input.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from bench.report import ROOT, arguments
 from bot.sandbox.novita.cloud import Cloud
@@ -33,6 +35,15 @@ class Novita:
     api_key: str
     gpus: tuple[str, ...]
     """Their ids at Novita, in the order of their instances' ids."""
+    process: asyncio.subprocess.Process
+
+    async def passes(self) -> list[int]:
+        """Calls of each pass over the list of instances that is over."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(b"passes\n")
+        passes: list[int] = json.loads(await self.process.stdout.readline())
+        return passes
 
     @property
     def settings(self) -> dict[str, str]:
@@ -79,7 +90,7 @@ async def apart(deployment: str, gpus: int, *, held: int = 0) -> AsyncIterator[N
     assert process.stdout is not None
     try:
         said = json.loads(await process.stdout.readline())
-        yield Novita(url=said["url"], api_key=said["api_key"], gpus=tuple(said["gpus"]))
+        yield Novita(url=said["url"], api_key=said["api_key"], gpus=tuple(said["gpus"]), process=process)
     finally:
         process.stdin.close()
         await process.wait()
@@ -90,7 +101,14 @@ async def _serve(deployment: str, gpus: int, held: int) -> None:
     made = fill(cloud, deployment, gpus, held=held)
     async with NovitaServer(cloud) as server:
         print(json.dumps({"url": server.base_url, "api_key": server.api_key, "gpus": made}), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        while await asyncio.to_thread(sys.stdin.readline):
+            print(json.dumps(list(_passes(server))), flush=True)
+
+
+def _passes(server: NovitaServer) -> Iterator[int]:
+    pages = [int(call.query["pageNum"]) for call in server.journal.calls("list")]
+    starts = [place for place, page in enumerate(pages) if page <= 1]
+    yield from (after - before for before, after in pairwise(starts))
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ A service follows them at its usual settings, first while nothing is under way (
 one instance does not get to running (the fast pace); Slack is connected, and nobody does anything. A pass is
 the list, page by page, and writing what changed. Where the call budget makes a pass wait for its next page,
 that time is in it.
-Stalls are the longest times for which the loop did not look at what had come in; `own` is how much of that
-its thread was at work, and not waiting for a core or for another thread of the same process.
+A stall is the longest time for which the loop did not look at what had come in, less the time for which other
+processes had its core; `own` is how much of that its thread was at work, and not waiting for another thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.followed import follow, prepare
 from bench.novita import Novita, apart, now
 from bench.report import Report, arguments
-from bench.service import Service, serving, slack_settings
+from bench.service import Service, serving, slack_settings, stalled
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 
@@ -46,7 +46,8 @@ class Figure:
     """The mean of them, the first one after the start left out."""
     at_novita_s: float | None
     """Of that, until Novita had answered."""
-    calls_a_pass: float | None
+    calls_a_pass: int | None
+    """The most."""
     calls_a_minute: float
     cpu_a_minute: float
     rss: float
@@ -82,7 +83,7 @@ async def one(followed: int, seconds: float, *, under_way: int) -> Figure:
             await follow(folder, novita.gpus, people=PEOPLE, channel="C0GPU", held=under_way)
             async with serving(folder, settings(novita, slack, followed)) as service:
                 await settled(service, slack)
-                return await watch(service, followed, seconds, under_way=under_way)
+                return await watch(service, novita, seconds, under_way=under_way)
 
 
 def settings(novita: Novita, slack: SlackServer, followed: int) -> dict[str, str]:
@@ -91,7 +92,7 @@ def settings(novita: Novita, slack: SlackServer, followed: int) -> dict[str, str
 
 
 async def settled(service: Service, slack: SlackServer) -> None:
-    """The catalogue is warm, the first pass, which writes every row, is over, and its budget is free again."""
+    """The catalogue is warm, and the first pass, which writes every row, is over."""
     await slack.wait_connected(timeout=30)
     async with asyncio.timeout(120):
         while sum(polled(await service.metrics(), "count").values()) < 1:
@@ -99,18 +100,19 @@ async def settled(service: Service, slack: SlackServer) -> None:
     await asyncio.sleep(5)
 
 
-async def watch(service: Service, followed: int, seconds: float, *, under_way: int) -> Figure:
+async def watch(service: Service, novita: Novita, seconds: float, *, under_way: int) -> Figure:
+    earlier = len(await novita.passes())
     before, cpu, began = await service.metrics(), service.cpu_seconds(), time.time()
     await asyncio.sleep(seconds)
     lasted = time.time() - began
     cpu_spent = service.cpu_seconds() - cpu
     after = await service.metrics()
     beats = [beat for beat in service.beats(since=began + 1) if beat["at"] < began + lasted]
-    longest = max(beats, key=lambda beat: beat["busy"])
+    longest = max(beats, key=stalled)
     passes = grown(before, after, 'gpu_bot_poll_duration_seconds_count{outcome="complete"}')
     calls = grown(before, after, 'gpu_bot_novita_call_duration_seconds_count{call="list_instances"}')
     return Figure(
-        followed=followed,
+        followed=len(novita.gpus),
         under_way=under_way,
         seconds=lasted,
         passes=int(passes),
@@ -118,12 +120,12 @@ async def watch(service: Service, followed: int, seconds: float, *, under_way: i
         at_novita_s=share(
             grown(before, after, 'gpu_bot_novita_call_duration_seconds_sum{call="list_instances"}'), passes
         ),
-        calls_a_pass=share(calls, passes),
+        calls_a_pass=max((await novita.passes())[earlier:], default=None),
         calls_a_minute=calls * 60 / lasted,
         cpu_a_minute=cpu_spent * 60 / lasted,
         rss=service.resident_mb(),
         peak=service.peak_mb(),
-        stall=longest["busy"],
+        stall=stalled(longest),
         stall_own=longest["own"],
     )
 

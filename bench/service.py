@@ -160,3 +160,8 @@ def slack_settings(slack: SlackServer) -> dict[str, str]:
         "SLACK_APP_TOKEN": slack.app_token,
         "SLACK_API_BASE_URL": slack.api_url,
     }
+
+
+def stalled(beat: Mapping[str, Any]) -> float:
+    """Seconds for which the loop was busy at most, less those for which other processes had its core."""
+    return float(beat["busy"] - beat["queued"])

@@ -26,6 +26,7 @@ from bot import app
 _LONG = 0.05
 """Seconds for which the loop is busy before somebody looks where it stands."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_NOTHING = {"busy": 0.0, "own": 0.0, "queued": 0.0}
 
 
 class Watch:
@@ -34,27 +35,32 @@ class Watch:
     def __init__(self, loop: Any) -> None:
         self._select: Callable[..., Any] = loop._selector.select
         loop._selector.select = self._looked
+        self._queue = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         self.busy_since = time.perf_counter()
-        self._own_since = time.thread_time()
-        self._busy = self._own = self._all = 0.0
+        self._own_since, self._queued_since = time.thread_time(), self._queued()
+        self._longest = _NOTHING
         self.stacks: Counter[str] = Counter()
 
     def take(self) -> dict[str, float]:
-        """Longest time busy since it was taken last, how much of that the loop's thread was at work, and all
-        time busy; seconds."""
-        taken = {"busy": self._busy, "own": self._own, "all": self._all}
-        self._busy = self._own = self._all = 0.0
+        """The longest time busy since it was taken last; of that, how long the loop's thread was at work, and
+        how long it was ready and had no core. Seconds."""
+        taken, self._longest = self._longest, _NOTHING
         return taken
 
     def _looked(self, timeout: float | None = None) -> Any:
-        busy = time.perf_counter() - self.busy_since
-        self._all += busy
-        if busy > self._busy:
-            self._busy, self._own = busy, time.thread_time() - self._own_since
+        busy, queued = time.perf_counter() - self.busy_since, self._queued() - self._queued_since
+        if busy - queued > self._longest["busy"] - self._longest["queued"]:
+            own = time.thread_time() - self._own_since
+            self._longest = {"busy": busy, "own": own, "queued": queued}
         self.busy_since = float("inf")
         found = self._select(timeout)
-        self._own_since, self.busy_since = time.thread_time(), time.perf_counter()
+        self._own_since, self.busy_since, self._queued_since = (
+            time.thread_time(), time.perf_counter(), self._queued()
+        )  # fmt: skip
         return found
+
+    def _queued(self) -> float:
+        return int(os.pread(self._queue, 64, 0).split()[1]) / 1e9
 
 
 async def watched(run: Callable[..., Coroutine[Any, Any, int]], file: Path, *given: Any, **named: Any) -> int:
@@ -82,7 +88,7 @@ async def _write(watch: Watch, lines: IO[str]) -> None:
 def _process() -> dict[str, float]:
     return {
         "rss_mb": int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE / 2**20,
-        "descriptors": len(os.listdir("/proc/self/fd")),
+        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
         "threads": threading.active_count(),
         "cpu": time.process_time(),
     }
