@@ -3,16 +3,21 @@
 Novita documents neither whether pages begin at 0 or 1, nor a largest page size; its own client asks for
 page 0 and finds fresh instances there. So a first pass asks for 0, 1, 2 ... What that teaches is kept: later
 passes cost exactly total / page size calls, rounded up. When a pass does not add up, all is forgotten.
+
+Once it is known how the pages are numbered, a few are asked for at a time: one after the other, a hundred
+would take as many answers' time, and the list would have moved by then.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 _MAX_PAGES = 200
+_AT_ONCE = 4
 
 Item = TypeVar("Item")
 
@@ -53,20 +58,26 @@ class Pager(Generic[Item]):
         start = self._first or 0
         so_far = _SoFar(await fetch(start, self._size))
         self._size = so_far.size_of_pages(self._size)
-        for number in range(start + 1, start + _MAX_PAGES):
-            if so_far.is_full:
-                break
-            fresh = so_far.add(await fetch(number, self._size))
+        number, end = start + 1, start + _MAX_PAGES
+        while number < end and not so_far.is_full:
+            many = min(self._together(so_far), end - number)
+            pages = await _all([fetch(each, self._size) for each in range(number, number + many)])
+            fresh = sum(so_far.add(page) for page in pages)
             if self._first is None and number == 1:
                 # a second page with nothing new is the first one again, not the end
                 self._first = so_far.first_number(fresh)
             elif not fresh:
                 break
+            number += many
         if not so_far.is_complete:
             self._first, self._size = None, self._asked_size
         return Collected(
             items=tuple(so_far.items.values()), complete=so_far.is_complete, began_at=so_far.first.began_at
         )
+
+    def _together(self, so_far: _SoFar[Item]) -> int:
+        """So many pages at once: never more than there are."""
+        return 1 if self._first is None else min(so_far.pages_left(self._size), _AT_ONCE)
 
 
 class _SoFar(Generic[Item]):
@@ -91,6 +102,11 @@ class _SoFar(Generic[Item]):
     def _count(self) -> int:
         return len(self.items) + self._blank
 
+    def pages_left(self, size: int) -> int:
+        """At least 1; 1 where no total is told."""
+        total = self.first.total
+        return 1 if total is None else max(1, -(-(total - self._count) // size))
+
     def size_of_pages(self, asked: int) -> int:
         """A server that sends fewer rows than asked although there are more has a cap of its own. To ask for
         that many keeps the pages side by side, whichever of the two sizes it counts its offsets in."""
@@ -101,7 +117,7 @@ class _SoFar(Generic[Item]):
         """How many of its items are new."""
         fresh = page.items.keys() - self.items.keys()
         self._latest = page
-        self._consistent = page.total == self.first.total
+        self._consistent &= page.total == self.first.total
         self._ended = not fresh
         self._blank += page.blank if fresh else 0
         self.items.update(page.items)
@@ -114,3 +130,14 @@ class _SoFar(Generic[Item]):
         if fresh < len(self._latest.items):
             return None  # they overlap: the list moved, nothing is learnt
         return 0 if self.first.items else 1
+
+
+async def _all(calls: list[Awaitable[Page[Item]]]) -> list[Page[Item]]:
+    """The first that fails ends the others."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

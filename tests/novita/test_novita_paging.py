@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 from datetime import UTC, datetime
 
@@ -226,3 +227,43 @@ async def test_a_page_with_nothing_new_ends_the_pass() -> None:
     server.total = 26
     assert not (await Pager(10).collect(server.page)).complete
     assert [number for number, _ in server.asked] == [0, 1, 2, 3]
+
+
+async def test_later_passes_ask_for_four_pages_at_a_time() -> None:
+    server, pager = Server(95, cap=10), Pager(10)
+    await pager.collect(server.page)
+    together = Together(server)
+    assert (await pager.collect(together.page)).complete
+    assert together.most == 4
+    assert sorted(number for number, _ in server.asked[10:]) == list(range(10))
+
+
+async def test_a_page_that_fails_ends_those_asked_for_with_it() -> None:
+    server, pager = Server(95, cap=10), Pager(10)
+    await pager.collect(server.page)
+    together = Together(server, failing=2)
+    with pytest.raises(ConnectionError):
+        await pager.collect(together.page)
+    assert (together.most, together.now) == (4, 0)
+
+
+class Together:
+    """How many pages of a server are asked for at the same time; `failing`: that one is not answered."""
+
+    def __init__(self, server: Server, *, failing: int | None = None) -> None:
+        self._server = server
+        self._failing = failing
+        self.now = self.most = 0
+
+    async def page(self, number: int, size: int) -> Page[str]:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await asyncio.sleep(0)
+            if number == self._failing:
+                raise ConnectionError
+            if self._failing is not None and number > self._failing:
+                await asyncio.Event().wait()
+            return await self._server.page(number, size)
+        finally:
+            self.now -= 1
