@@ -41,6 +41,11 @@ class InstancesQuery(Page):
     product_name: str = ""
     status: str = ""
 
+    @property
+    def narrows(self) -> bool:
+        """Asked of each of ten thousand instances, it would take most of an answer's time."""
+        return bool(self.name or self.product_name or self.status)
+
     @model_validator(mode="after")
     def _has_a_known_status(self) -> Self:
         if self.status and self.status not in STATUSES:

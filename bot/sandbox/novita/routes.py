@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from bot.sandbox.novita.catalogue import Product
@@ -103,13 +104,9 @@ class Api:
 
     def list(self, asked: Asked) -> Json:
         query, now = parse_query(InstancesQuery, asked.query), self.cloud.now()
-        found = [
-            each
-            for each in self.cloud.listed()
-            if is_like(query.name, each.order.name)
-            and is_like(query.product_name, each.product.name)
-            and query.status in {"", each.status_at(now)}
-        ]
+        found = self.cloud.listed()
+        if query.narrows:
+            found = [each for each in found if _is_asked_for(each, query, now)]
         shown = [self.views.listed(each, now) for each in self.paging.cut(found, query)]
         return {"instances": shown, "total": len(found)}
 
@@ -147,6 +144,14 @@ def _suits(product: Product, query: ProductsQuery) -> bool:
         and product.cpu_per_gpu >= query.min_cpu_per_gpu
         and product.memory_gb_per_gpu >= query.min_memory_per_gpu
         and product.max_rootfs_gb >= query.min_root_fs_size
+    )
+
+
+def _is_asked_for(instance: Instance, query: InstancesQuery, now: datetime) -> bool:
+    return (
+        is_like(query.name, instance.order.name)
+        and is_like(query.product_name, instance.product.name)
+        and query.status in {"", instance.status_at(now)}
     )
 
 
