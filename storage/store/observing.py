@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select, update
 
-from storage.cloud import Listing, Observation, Phase
+from storage.cloud import Observation, Phase
 from storage.columns import leniently
 from storage.records import Attempt, Fate, Instance
 from storage.store.cardrows import bump_cards
@@ -17,6 +17,7 @@ from storage.store.creates import read_attempt, select_attempts
 from storage.store.quarantine import note_unknown
 from storage.store.rows import FINISHED, VISIBLE, read_instance, select_instances
 from storage.store.sightings import WATCHED_FIELDS, Pass, Watched, look, may_bind
+from storage.store.steady import News
 from storage.store.tokens import Token, prefix, read_token
 from storage.store.transaction import Transaction
 from storage.store.unreadable import refuse_unread, sort_out
@@ -69,14 +70,14 @@ _END_ATTEMPT = (
 
 
 def observe(
-    transaction: Transaction, listing: Listing, previous: datetime | None, deployment: str
+    transaction: Transaction, began_at: datetime, news: News, previous: datetime | None, deployment: str
 ) -> Observed:
     """The number of statements does not grow with the account; only rows that changed are written."""
-    ours = _ours(listing, deployment)
-    rows, left = _watched(transaction, ours)
-    seen = [each for each in listing.observations if not left.owns(each, ours.get(each.novita_id))]
+    ours = _ours(news.observations, deployment)
+    rows, left = _watched(transaction, ours, news.rows)
+    seen = [each for each in news.observations if not left.owns(each, ours.get(each.novita_id))]
     found, nobodys = _match(rows, seen, ours)
-    at = Pass(began_at=listing.began_at, previous=previous, now=transaction.now)
+    at = Pass(began_at=began_at, previous=previous, now=transaction.now)
     pairs = [(row, look(row, found.get(row.id), at)) for row in rows.values()]
     changed = [(before, after) for before, after in pairs if after is not before]
     bound = [after for before, after in changed if after.novita_id != before.novita_id]
@@ -94,10 +95,10 @@ def observe(
     )
 
 
-def _ours(listing: Listing, deployment: str) -> dict[str, Token | None]:
+def _ours(observations: Iterable[Observation], deployment: str) -> dict[str, Token | None]:
     """By Novita's id; None: our prefix, but not a token."""
     start = prefix(deployment)
-    named = (each for each in listing.observations if each.name.startswith(start))
+    named = (each for each in observations if each.name.startswith(start))
     return {each.novita_id: read_token(each.name) for each in named}
 
 
@@ -115,10 +116,13 @@ class _Left:
         return named or observation.novita_id in self.gpus
 
 
-def _watched(transaction: Transaction, ours: Mapping[str, Token | None]) -> tuple[dict[str, Watched], _Left]:
+def _watched(
+    transaction: Transaction, ours: Mapping[str, Token | None], tracked: Collection[str] | None
+) -> tuple[dict[str, Watched], _Left]:
     """Rows that are expected in the list, and finished ones whose token is in it."""
     left = _Left()
-    rows = {row.id: row for row in _read(transaction, _TRACKED, left)}
+    expected = _TRACKED if tracked is None else _TRACKED.where(instances.c.id.in_(sorted(tracked)))
+    rows = {row.id: row for row in _read(transaction, expected, left)}
     finished = {token.instance_id for token in ours.values() if token} - rows.keys()
     if finished:
         more = _read(transaction, _WATCHED_LOCKED.where(instances.c.id.in_(sorted(finished))), left)

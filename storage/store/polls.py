@@ -14,6 +14,7 @@ from storage.records import State
 from storage.store.cardrows import bump_cards
 from storage.store.observing import Observed, observe
 from storage.store.rows import FINISHED
+from storage.store.steady import news
 from storage.store.transaction import Ledger, Transaction
 from storage.store.unreadable import LeftAlone
 from storage.tables import instances, meta
@@ -59,16 +60,17 @@ class Polls:
         self._left = LeftAlone("instances")
 
     async def observe(self, listing: Listing, *, previous: datetime | None) -> Observed:
-        """One transaction. A list that began before the latest observed one is dropped.
+        """One transaction, after a look at which rows it is about. An older list than the latest is dropped.
 
         `previous`: beginning of the complete list directly before this one, None where that one failed.
         """
         deployment = self._ledger.database.deployment
+        found = await self._ledger.read(lambda connection: news(connection, listing))
 
         def work(transaction: Transaction) -> Observed:
             if not _note_list(transaction, listing.began_at):
                 return Observed(changed=0, bound=0)
-            observed = observe(transaction, listing, previous, deployment)
+            observed = observe(transaction, listing.began_at, found, previous, deployment)
             self._left.note(observed.left, transaction.now)
             return observed
 
