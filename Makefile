@@ -70,6 +70,10 @@ crash: $(VENV)/.dev ## killed at every point, by every fault of Novita's, on eve
 	@echo "== crash"
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m tests.crash $(ARGS)
 
+MINUTES := 60
+soak: $(VENV)/.dev ## steady traffic with restarts for MINUTES=60: nothing is lost, nothing grows
+	@$(PY) -m bench.soak --minutes $(MINUTES) $(ARGS)
+
 # In process only: what a service of its own does, nobody counts. Apart from `test`, since counting takes as long again.
 coverage: $(VENV)/.dev ## branch coverage of the quick tests
 	@echo "== coverage"
@@ -131,4 +135,4 @@ own-package:
 	@echo "Compiling ..."
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m compileall -qq -j 0 $(VENV)/lib bot storage || true
 
-.PHONY: help demo run check lint types contracts test test-slow test-soak crash simulate coverage screenshots format lock clean own-package
+.PHONY: help demo run check lint types contracts test test-slow test-soak crash simulate soak coverage screenshots format lock clean own-package

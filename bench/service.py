@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,7 @@ class Service:
     process: asyncio.subprocess.Process
     log: Path
     inside: Path
-    port: int = 0
-    rest: httpx.AsyncClient = field(init=False)
+    rest: httpx.AsyncClient
 
     @property
     def pid(self) -> int:
@@ -78,21 +78,21 @@ class Service:
         """Raises RuntimeError with what it said, if it ends or stays silent instead."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_READY_WITHIN):
-                while not (ports := [at["port"] for at in self.logged() if at["event"] == "service.ready"]):
-                    if self.process.returncode is not None:
-                        break
+                while self.process.returncode is None:
+                    if await self._is_ready():
+                        return
                     await asyncio.sleep(0.02)
-                else:
-                    self.port = ports[0]
-        if not self.port:
-            raise RuntimeError(f"the service did not start:\n{self.log.read_text()}")
-        base = f"http://127.0.0.1:{self.port}"
-        self.rest = httpx.AsyncClient(base_url=base, trust_env=False, timeout=30)
+        raise RuntimeError(f"the service did not start:\n{self.log.read_text()}")
+
+    async def _is_ready(self) -> bool:
+        try:
+            return (await self.rest.get("/ready")).status_code == 200
+        except httpx.TransportError:
+            return False
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """The exit code; minus the signal's number where one ended it."""
-        if self.port:
-            await self.rest.aclose()
+        await self.rest.aclose()
         if self.process.returncode is None:
             self.process.send_signal(number)
         try:
@@ -119,22 +119,28 @@ async def serving(
 async def begin(folder: Path, environ: Mapping[str, str], *, command: Sequence[str] | None = None) -> Service:
     """It has been started, and does not answer yet. `command`: other than with a look inside."""
     life = sum(1 for _ in folder.glob("*.log")) + 1
-    log, inside = folder / f"life-{life}.log", folder / f"life-{life}.jsonl"
+    log, inside, port = folder / f"life-{life}.log", folder / f"life-{life}.jsonl", _free_port()
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", *(command or ["bench.watched", str(inside)])],
             cwd=folder,  # no .env there
-            env={**_BASICS, **_inherited(), "DATABASE_URL": database_url(folder), **environ},
+            env={**_BASICS, **_inherited(), "DATABASE_URL": database_url(folder), "PORT": port, **environ},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
         )
-    return Service(folder=folder, process=process, log=log, inside=inside)
+    rest = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
+    return Service(folder=folder, process=process, log=log, inside=inside, rest=rest)
+
+
+def _free_port() -> str:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1])
 
 
 _BASICS = {
     "PYTHONPATH": str(ROOT),
-    "PORT": "0",
     "RATE_LIMIT_MAX_REQUESTS": "1000000",
     "RATE_LIMIT_WINDOW": "60000",
     "LOG_FORMAT": "json",

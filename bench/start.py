@@ -1,92 +1,68 @@
-"""How long `gpu-bot run` takes to answer /health, and what it weighs then: `python bench/start.py [RUNS]`.
+"""How long `gpu-bot run` takes to be ready, and what it weighs then: `python -m bench.start [RUNS]`.
 
-Slack and Novita are the sandbox's servers, in this process. The first run warms the file cache and is not
-counted. Conditions are printed beside the figures: on a shared machine read them as upper bounds.
+Slack and Novita are the sandbox's servers, in this process. The first run migrates and warms the file cache,
+and is not counted. On a shared machine read the figures as upper bounds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
+from bench.novita import now
+from bench.report import Report, arguments, quantile
+from bench.service import begin, novita_settings, slack_settings
 from bot.sandbox.novita.cloud import Cloud
 from bot.sandbox.novita.server import NovitaServer
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.workspace import Workspace
 
-PORT = 38_911
-WITHIN = 30.0
+_SETTLED_AFTER = 2.0
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """`seconds` to the first 200 of /ready; `resident_mb` two seconds later."""
+
+    seconds: float
+    resident_mb: float
 
 
-async def one_start(novita: NovitaServer, slack: SlackServer, folder: Path) -> tuple[float, int]:
-    """Seconds to the first 200, and resident memory in MB two seconds later."""
-    environ = {
-        "PATH": os.environ["PATH"],
-        "NOVITA_API_KEY": novita.api_key,
-        "NOVITA_API_BASE_URL": novita.base_url,
-        "SLACK_BOT_TOKEN": slack.bot_token,
-        "SLACK_APP_TOKEN": slack.app_token,
-        "SLACK_API_BASE_URL": slack.api_url,
-        "DATABASE_URL": f"sqlite:///{folder}/bench.db",
-        "PORT": str(PORT),
-        "LOG_LEVEL": "error",
-    }
-    begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "bot"], env=environ)
+async def one_start(novita: NovitaServer, slack: SlackServer, folder: Path) -> Start:
+    environ = {**novita_settings(novita), **slack_settings(slack)}
+    began = time.perf_counter()
+    service = await begin(folder, environ, command=["bot"])
     try:
-        seconds = await answering(begun)
-        await asyncio.sleep(2)
-        return seconds, resident_mb(process.pid)
+        await service.ready()
+        seconds = time.perf_counter() - began
+        await asyncio.sleep(_SETTLED_AFTER)
+        return Start(seconds=seconds, resident_mb=service.resident_mb())
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait)
+        await service.end()
 
 
-async def answering(begun: float) -> float:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        while time.perf_counter() - begun < WITHIN:
-            try:
-                if (await http.get(f"http://127.0.0.1:{PORT}/health")).status_code == 200:
-                    return time.perf_counter() - begun
-            except httpx.TransportError:
-                await asyncio.sleep(0.01)
-    raise TimeoutError(f"no answer within {WITHIN} s")
+async def measure(runs: int) -> list[Start]:
+    async with NovitaServer(Cloud(clock=now)) as novita, SlackServer(Workspace(clock=now)) as slack:
+        with tempfile.TemporaryDirectory(prefix="gpu-bot-bench-") as folder:
+            return [await one_start(novita, slack, Path(folder)) for _ in range(runs + 1)][1:]
 
 
-def resident_mb(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) // 1024
+def row(name: str, values: list[float]) -> dict[str, object]:
+    return {"of": name, "least": min(values), "median": quantile(values, 0.5), "most": max(values)}
 
 
-async def main(runs: int) -> None:
-    async with (
-        NovitaServer(Cloud(clock=now)) as novita,
-        SlackServer(Workspace(clock=now)) as slack,
-    ):
-        with tempfile.TemporaryDirectory() as folder:
-            found = [await one_start(novita, slack, Path(folder)) for _ in range(runs + 1)][1:]
-    times, sizes = zip(*found, strict=True)
-    print(
-        f"{runs} starts, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
-        f"Python {sys.version.split()[0]}"
-    )
-    print(f"to /health 200: {min(times):.2f} to {max(times):.2f} s, median {statistics.median(times):.2f} s")
-    print(f"resident: {min(sizes)} to {max(sizes)} MB, median {statistics.median(sizes):.0f} MB")
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("runs", nargs="?", type=int, default=5, help="how many are counted (default: 5)")
+    asked = parser.parse_args()
+    report = Report(name="start")
+    starts = asyncio.run(measure(asked.runs))
+    times = row("to /ready 200, s", [start.seconds for start in starts])
+    report.end({"Starts": [times, row("resident, MB", [start.resident_mb for start in starts])]})
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    main()
