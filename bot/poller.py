@@ -108,7 +108,7 @@ class Poller:
         fast = pace.under_way > 0 or recently
         pause = self._timings.fast_poll if fast else self._timings.slow_poll
         # A tenth less: a tick that comes a little early is not put off by a whole one.
-        return self._clock() - self._polled_at >= pause * 0.9
+        return self._clock() - self._polled_at >= max(pause, self._novita.list_pause()) * 0.9
 
     async def _failed(self, began_at: datetime, error: NovitaError) -> None:
         self._failing_since = self._failing_since or began_at

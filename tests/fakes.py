@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from samples import CONNECTION
@@ -49,6 +49,7 @@ class FakeNovita:
         self.after: dict[str, list[BaseException]] = defaultdict(list)
         """Raised by the next calls of that name, after they have taken effect."""
         self.refusing: NotSent | None = None
+        self.pause = timedelta(0)
         self.gates: dict[str, asyncio.Event] = {}
         """Calls of that name wait for it before they do anything."""
 
@@ -63,6 +64,9 @@ class FakeNovita:
 
     def refusal(self) -> NotSent | None:
         return self.refusing
+
+    def list_pause(self) -> timedelta:
+        return self.pause
 
     def show(self, novita_id: str, phase: Phase, **changes: object) -> None:
         old = self.instances[novita_id]

@@ -542,6 +542,13 @@ async def test_polling_is_fast_while_something_is_under_way_and_slow_otherwise(s
     assert not await polled(s, 20)
 
 
+async def test_a_long_list_is_asked_for_no_more_often_than_the_budget_lasts(s: Scene):
+    await s.ask()
+    s.novita.pause = seconds(12)
+    assert await polled(s, 0)
+    assert [await polled(s, 3) for _ in range(8)] == [False, False, False, True] * 2
+
+
 async def test_only_the_holder_of_the_poll_lease_lists(s: Scene):
     assert await s.store.leases.acquire("poll", "replica-2", Timings().lease)
     assert not await polled(s, 0)

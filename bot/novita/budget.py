@@ -64,6 +64,10 @@ class Budget:
             return 0
         return max(0, min(self._limit - len(self._calls), self._poll_limit - len(self._polls)))
 
+    def pause_between(self, polls: int) -> timedelta:
+        """With which the budget lasts, when so many polls follow each other after each."""
+        return _WINDOW * polls / self._poll_limit
+
     def refusal(self, priority: Priority) -> NotSent | None:
         """What `acquire` would raise at once if it were asked now."""
         wait = self._wait_behind(len(self._waiting[priority]), priority)

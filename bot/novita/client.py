@@ -88,11 +88,6 @@ class NovitaClient:
         self.health = Health(clock)
 
     @property
-    def polls_left(self) -> int:
-        """Pages that a poll may ask for now without having to wait for the budget."""
-        return self._budget.polls_left
-
-    @property
     def calls_left(self) -> int:
         return self._budget.calls_left
 
@@ -104,6 +99,10 @@ class NovitaClient:
     def refusal(self) -> NotSent | None:
         """What a change would raise if it were asked now, without being sent. Known before it is begun."""
         return self._breaker.refusal() or self._budget.refusal(Priority.PERSON)
+
+    def list_pause(self) -> timedelta:
+        """Between two lists: asked for sooner, one of them would have to wait in its midst for the budget."""
+        return self._budget.pause_between(self._instances.calls)
 
     async def aclose(self) -> None:
         await self._http.aclose()

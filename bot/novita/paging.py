@@ -52,6 +52,8 @@ class Pager(Generic[Item]):
         self._size = page_size
         self._first: int | None = None
         """Number of the first page: 0, 1, or None while it is not known."""
+        self.calls = 1
+        """Of the latest complete pass."""
 
     async def collect(self, fetch: Callable[[int, int], Awaitable[Page[Item]]]) -> Collected[Item]:
         """`fetch(page number, page size)`; what it raises ends the pass."""
@@ -69,7 +71,9 @@ class Pager(Generic[Item]):
             elif not fresh:
                 break
             number += many
-        if not so_far.is_complete:
+        if so_far.is_complete:
+            self.calls = number - start
+        else:
             self._first, self._size = None, self._asked_size
         return Collected(
             items=tuple(so_far.items.values()), complete=so_far.is_complete, began_at=so_far.first.began_at

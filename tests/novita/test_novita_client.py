@@ -207,14 +207,23 @@ class TestListing:
             await novita.list_instances()
         assert route.call_count == 2
 
+    async def test_lists_of_ten_pages_are_spread_over_the_minute(self, clock, api) -> None:
+        rows = [{"id": str(n), "status": "running"} for n in range(10)]
+        pages = [httpx.Response(200, json={"instances": [row], "total": 10}) for row in rows]
+        api.get("/gpu/instances").mock(side_effect=pages)
+        async with opened(clock, limits=replace(LIMITS, calls_per_minute=100, page_size=1)) as novita:
+            assert novita.list_pause() == timedelta(seconds=1.2)
+            await novita.list_instances()
+            assert novita.list_pause() == timedelta(seconds=12)
+
     async def test_a_poll_takes_at_most_half_of_the_budget(self, clock, api) -> None:
         api.get("/gpu/instances").mock(return_value=listed())
         api.get("/gpu/instance").respond(json={"id": "a1"})
         async with opened(clock, limits=replace(LIMITS, calls_per_minute=4)) as novita:
-            assert novita.polls_left == 2
+            assert novita._budget.polls_left == 2
             await novita.list_instances()
             await novita.list_instances()
-            assert novita.polls_left == 0
+            assert novita._budget.polls_left == 0
             with pytest.raises(NotSent):
                 await novita.list_instances()
             await novita.get_instance("a1")
@@ -263,7 +272,7 @@ class TestLookUps:
         with pytest.raises(NotSent) as caught:
             await novita.get_instance("a1")
         assert caught.value.retry_after == LIMITS.max_pause
-        assert novita.polls_left == 0
+        assert novita._budget.polls_left == 0
         assert route.call_count == 1
         clock.now += LIMITS.max_pause
         api.get("/gpu/instance").respond(json={"id": "a1"})
