@@ -2,8 +2,8 @@
 
 A service follows them at its usual settings, first while nothing is under way (the slow pace) and then while
 one instance does not get to running (the fast pace); Slack is connected, and nobody does anything. A pass is
-the list, page by page, and writing what changed. Where the call budget makes a pass wait for its next page,
-that time is in it.
+the list, page by page, and writing what changed. `calls s` is what all its calls took together; some of them are
+under way at the same time.
 A stall is the longest time for which the loop did not look at what had come in, less the time for which other
 processes had its core; `own` is how much of that its thread was at work, and not waiting for another thread.
 """
@@ -44,8 +44,8 @@ class Figure:
     passes: int
     pass_s: float | None
     """The mean of them, the first one after the start left out."""
-    at_novita_s: float | None
-    """Of that, until Novita had answered."""
+    calls_s: float | None
+    """Until Novita had answered, of all its calls together."""
     calls_a_pass: int | None
     """The most."""
     calls_a_minute: float
@@ -117,7 +117,7 @@ async def watch(service: Service, novita: Novita, seconds: float, *, under_way: 
         seconds=lasted,
         passes=int(passes),
         pass_s=share(grown(before, after, 'gpu_bot_poll_duration_seconds_sum{outcome="complete"}'), passes),
-        at_novita_s=share(
+        calls_s=share(
             grown(before, after, 'gpu_bot_novita_call_duration_seconds_sum{call="list_instances"}'), passes
         ),
         calls_a_pass=max((await novita.passes())[earlier:], default=None),
@@ -150,7 +150,7 @@ def rows(figures: Sequence[Figure]) -> list[dict[str, object]]:
             "pace": "fast" if f.under_way else "slow",
             "passes": f.passes,
             "pass s": f.pass_s,
-            "at Novita s": f.at_novita_s,
+            "calls s": f.calls_s,
             "calls/pass": f.calls_a_pass,
             "calls/min": f.calls_a_minute,
             "cpu s/min": f.cpu_a_minute,
