@@ -122,7 +122,7 @@ class _Service:
         self._store = store
         self._metrics = Metrics()
         self._jobs = Jobs(clock=utc_now)
-        self._novita_client = parts.novita_client(settings, utc_now, self._metrics)
+        self._novita_client = parts.novita_client(settings, clock, self._metrics)
         stack.push_async_callback(self._novita_client.aclose)
         novita = wrap("novita", self._novita_client)
         self._catalog = parts.catalog(settings, novita, utc_now, self._metrics)

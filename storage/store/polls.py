@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.engine import Connection
@@ -18,6 +18,9 @@ from storage.store.steady import news
 from storage.store.transaction import Ledger, Transaction
 from storage.store.unreadable import LeftAlone
 from storage.tables import instances, meta
+
+_CLOSE = timedelta(seconds=10)
+"""Replicas' clocks may differ by less."""
 
 WAITING = (State.CREATING, State.STARTING, State.STOPPING, State.DELETING)
 
@@ -109,8 +112,15 @@ class Polls:
 
 
 def _note_list(transaction: Transaction, began_at: datetime) -> bool:
-    """False: a newer one has been observed. Two observers pass here one after the other."""
-    newest = or_(meta.c.listed_at.is_(None), meta.c.listed_at <= began_at)
+    """False: a newer one has been observed. Two observers pass here one after the other.
+
+    One that began in the future did not: a clock was set back, and lists must not be dropped until then.
+    """
+    newest = or_(
+        meta.c.listed_at.is_(None),
+        meta.c.listed_at <= began_at,
+        meta.c.listed_at > transaction.now + _CLOSE,
+    )
     statement = update(meta).where(newest).values(listed_at=began_at, poll_broken=False)
     return transaction.change(statement) == 1
 

@@ -48,8 +48,8 @@ async def test_what_a_killed_replica_was_at_is_taken_over_within_30_seconds(repl
     stage = replicas.stage
     stage.novita.faults.add("create", Slow(1.5), times=None)
     names = [f"train-{n}" for n in range(6)]
-    first = await replicas.start(timings=AS_IN_LIFE)  # alone at first: it has the polling
-    second = await replicas.start(timings=AS_IN_LIFE, ahead=FIVE_MINUTES)
+    first = await replicas.start(timings=AS_IN_LIFE, ahead=FIVE_MINUTES)  # alone at first: it has the polling
+    second = await replicas.start(timings=AS_IN_LIFE)
     replies = [await stage.create(name) for name in names]
     assert all(reply.ok for reply in replies)
     await stage.novita.journal.wait_for("create", 3, timeout=PATIENCE)

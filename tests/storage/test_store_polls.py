@@ -74,3 +74,13 @@ async def test_lists_at_the_same_time_count_one_after_the_other(world: World) ->
     second = await world.store.polls.observe(seen, previous=None)
     assert (first.changed, second.changed) == (1, 0)
     assert (await world.get()).id == id_of(1)
+
+
+async def test_a_list_of_a_clock_that_was_ahead_holds_up_no_later_one(world: World) -> None:
+    await world.add_bound(1, state=State.RUNNING, wish=None)
+    await world.store.polls.observe(listing(NOW + timedelta(minutes=5)), previous=None)
+    began = world.clock.advance(3)
+    seen = listing(began, observation("nv-1", phase=Phase.STOPPED, status="exited"))
+    world.clock.advance(1)
+    assert (await world.store.polls.observe(seen, previous=None)).changed == 1
+    assert (await world.store.polls.last()).listed_at == began
