@@ -92,7 +92,7 @@ class Load:
     def __init__(self, replicas: Replicas, figures: Figures, seed: int) -> None:
         self._replicas = replicas
         self._figures = figures
-        self._rng = random.Random(seed)  # noqa: S311 - a repeatable load
+        self._rng = random.Random(seed)
         self._asked = 0
         self.over = False
 
@@ -129,7 +129,7 @@ class Killer:
     def __init__(self, replicas: Replicas, figures: Figures, seed: int) -> None:
         self._replicas = replicas
         self._figures = figures
-        self._rng = random.Random(seed)  # noqa: S311 - a repeatable load
+        self._rng = random.Random(seed)
         self._takeovers: list[asyncio.Task[None]] = []
 
     async def run(self, until: float, every: float) -> None:
