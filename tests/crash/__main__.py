@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
@@ -17,7 +18,9 @@ KEPT = Path("build/crash")
 
 def main() -> int:
     asked = _arguments()
-    wanted = list(runs(asked.only, asked.mode or Mode, asked.database or Kind))[:: asked.every]
+    # A client that is killed in the middle of a request is nothing to tell.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    wanted = list(runs(asked.only, asked.mode or tuple(Mode), asked.database or tuple(Kind)))[:: asked.every]
     if not wanted:
         sys.stdout.write("Nothing has such a name.\n")
         return 2

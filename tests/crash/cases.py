@@ -14,9 +14,9 @@ from bot.sinks.slack import SlackSink
 from bot.sinks.webhook import WebhookSink
 from storage.store.store import Store
 from tests.crash import scenes
-from tests.crash.aftermath import Outcome
 from tests.crash.databases import go_back
-from tests.crash.lives import Lives
+from tests.crash.lives import RESTARTED_TWICE, Lives
+from tests.crash.modes import Mode
 from tests.crash.points import COMMIT, STATEMENT, When
 from tests.crash.scenes import Deed, Scene
 from tests.e2e.stage import Stage
@@ -123,7 +123,12 @@ IN_EVERY_VERB = (
     "store.polls.observe",
     "store.deliveries.settle_delivered",
 )
-LATER = ("store.instances.settle", "store.polls.observe", "slack.show_card")
+LATER = {"store.instances.settle": (2, 3, 5), "store.polls.observe": (2, 3, 5), "slack.show_card": (2, 3)}
+ANSWERED = frozenset({Mode.CLEAN})
+"""Novita has to say what became of a create."""
+MADE = frozenset({Mode.CLEAN, Mode.DROPPED, Mode.LATE})
+"""It has to become an instance for so much to happen."""
+MODES = {"store.instances.bind": ANSWERED, "store.instances.not_made": ANSWERED}
 
 Death = Callable[[Lives], Awaitable[None]]
 
@@ -136,6 +141,8 @@ class Case:
     """Done to its database before anything starts."""
     also: tuple[str, ...] = ()
     """Instances that the last life is asked for."""
+    modes: frozenset[Mode] = frozenset(Mode)
+    """In the others nothing comes to its points."""
     proves: Callable[[Lives, Stage], None] = lambda _lives, _stage: None
     """What else is true in the end. Raises AssertionError."""
 
@@ -196,16 +203,17 @@ AROUND = (When.BEFORE, When.AFTER)
 
 def _methods() -> Iterator[tuple[str, Case]]:
     for method, scene in STORE.items():
-        yield method, Case(scene=scene, deaths=ends_at(method, *When))
+        modes = MODES.get(method, frozenset(Mode))
+        yield method, Case(scene=scene, deaths=ends_at(method, *When), modes=modes)
     for method, scene in ELSEWHERE.items():
         yield method, Case(scene=scene, deaths=ends_at(method, *AROUND))
     for method in sorted(AT_THE_START):
         deaths = ends_as_it_starts(method, *AROUND)
         yield method, Case(scene=scenes.CREATE_IT, deaths=deaths, also=("after",))
-    for method in LATER:
-        for nth in (2, 3, 5):
+    for method, times in LATER.items():
+        for nth in times:
             deaths = ends_at(method, *AROUND, nth=nth)
-            yield f"{method} {nth}", Case(scene=(STORE | ELSEWHERE)[method], deaths=deaths)
+            yield f"{method} {nth}", Case(scene=scenes.CREATE_IT, deaths=deaths, modes=MADE)
     for verb, scene in VERBS.items():
         for method in IN_EVERY_VERB:
             yield f"{verb}: {method}", Case(scene=scene, deaths=ends_at(method, *When))
@@ -259,17 +267,14 @@ def _came_twice(_lives: Lives, stage: Stage) -> None:
     assert (len(ready), len(set(ready))) == (2, 1), ready
 
 
-_RESTARTED: tuple[Outcome, ...] = (
-    (["ready", "started"], "running"),
-    (["ready", "started", "started"], "running"),
-)
-"""The late call restarts it once more."""
 _FROZEN = {
     "novita.create_instance": scenes.CREATE_IT,
     "novita.list_instances": scenes.CREATE_IT,
     "novita.start_instance": scenes.START_IT,
     "novita.stop_instance": scenes.STOP_IT,
-    "novita.restart_instance": replace(scenes.RESTART_IT, outcomes=_RESTARTED),
+    "novita.restart_instance": replace(
+        scenes.RESTART_IT, outcomes=(*scenes.RESTART_IT.outcomes, RESTARTED_TWICE)
+    ),
     "novita.delete_instance": scenes.DELETE_IT,
     "store.instances.begin": scenes.CREATE_IT,
     "store.instances.bind": scenes.CREATE_IT,
@@ -287,7 +292,8 @@ def _freezings() -> Iterator[tuple[str, Case]]:
     for method, scene in _FROZEN.items():
         # What a late call changes at Novita comes last: it would disturb what is looked at.
         deaths = freezes_at(method, *reversed(AROUND))
-        yield f"frozen at {method}", Case(scene=scene, deaths=deaths)
+        modes = MODES.get(method, frozenset(Mode))
+        yield f"frozen at {method}", Case(scene=scene, deaths=deaths, modes=modes)
 
 
 def _endings() -> Iterator[tuple[str, Case]]:

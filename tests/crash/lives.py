@@ -47,6 +47,8 @@ LATE_CALLS = {
     ("slack.show_card", When.AFTER),
 }
 """What a frozen life has still to call has its effect, and that is followed: a GPU is removed, a card is made anew."""
+RESTARTED_TWICE: Outcome = (["ready", "started", "started"], "running")
+"""Of all calls only this one has an effect each time: asked again, since its answer was lost, it is made again."""
 LATE_REMOVED: Outcome = (["failed", "late_removed"], "failed")
 
 Outcomes = Collection[Outcome | None]
@@ -194,8 +196,12 @@ class Lives:
         return name
 
     def _possible(self) -> Outcomes:
-        creates = self._scene.says is not None and self._scene.says.startswith("/gpu create")
-        return (*self._scene.outcomes, *(self._mode.unmade if creates else ()))
+        says = self._scene.says or ""
+        if says.startswith("/gpu create"):
+            return (*self._scene.outcomes, *self._mode.unmade)
+        if says.startswith("/gpu restart") and self._mode.is_late:
+            return (*self._scene.outcomes, RESTARTED_TWICE)
+        return self._scene.outcomes
 
     def _arm(self, method: str, when: When, *, nth: int = 1, then: Then = Then.KILL) -> None:
         Point(method=method, when=when, nth=nth, then=then, serial=next(self._serials)).arm(self.stage.armed)

@@ -32,6 +32,11 @@ class Mode(StrEnum):
     """Each call by chance; lists fail as well."""
 
     @property
+    def is_late(self) -> bool:
+        """Something may happen after it was asked for again."""
+        return self in {Mode.LATE, Mode.MIXED}
+
+    @property
     def unmade(self) -> tuple[Outcome, ...]:
         """How a create ends that was asked for in this mode and did not work."""
         return (UNCONFIRMED,) if self in {Mode.REFUSED, Mode.MIXED} else ()

@@ -27,7 +27,7 @@ class When(StrEnum):
     """Of a store's method: everything is written, nothing is committed. Elsewhere the test's own servers know
     when a call is under way, and the test kills."""
     AFTER = "after"
-    """It has returned, and nobody has used what it returned."""
+    """It has returned or raised, and nobody knows it yet."""
 
 
 class Then(StrEnum):
@@ -142,13 +142,12 @@ class Wrapped:
         if ledger is not None:
             self._part._ledger = replace(ledger, database=_Uncommitted(ledger.database, point))
         try:
-            result = await call(*args, **kwargs)
+            return await call(*args, **kwargs)
         finally:
             if ledger is not None:
                 self._part._ledger = ledger
-        if point.when is When.AFTER:
-            point.strike()
-        return result
+            if point.when is When.AFTER:
+                point.strike()
 
 
 class _Uncommitted:

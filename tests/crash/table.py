@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from tests.crash.aftermath import Kind as Fault
+from tests.crash.cases import CASES
 from tests.crash.databases import Kind
 from tests.crash.matrix import Result
 from tests.crash.modes import Mode
@@ -43,13 +44,15 @@ def table(results: Sequence[Result]) -> str:
 
 
 def by_point(results: Sequence[Result]) -> str:
-    """Markdown: a row for each point; in each cell lost, doubled, missing, wrong."""
+    """Markdown: a row for each point; in each cell lost, doubled, missing, wrong. `-`: it was not played, or nothing
+    comes to the point in that mode."""
     columns = [(mode, database) for mode in Mode for database in Kind]
     cells = {(r.run.point, r.run.mode, r.run.database): _cell(r) for r in results}
     head = "| point | " + " | ".join(f"{mode}, {database}" for mode, database in columns) + " |"
     rows = [head, "|---|" + "---|" * len(columns)]
-    for point in dict.fromkeys(result.run.point for result in results):
-        shown = (cells.get((point, *column), "") for column in columns)
+    played = {result.run.point for result in results}
+    for point in (each for each in CASES if each in played):
+        shown = (cells.get((point, *column), "-") for column in columns)
         rows.append(f"| {point} | " + " | ".join(shown) + " |")
     return "\n".join(rows)
 
@@ -79,12 +82,8 @@ def _rows(results: Sequence[Result]) -> Iterator[str]:
 def _row(name: str, results: Sequence[Result]) -> str:
     faults = [sum(result.count(kind) for result in results) for kind in Fault]
     unhit = sum(bool(result.unhit or result.broken) for result in results)
-    deaths, repeated = _sum(r.deaths for r in results), _sum(r.repeated for r in results)
+    deaths, repeated = sum(r.deaths for r in results), sum(r.repeated for r in results)
     return f"| {name} | " + " | ".join(map(str, [len(results), deaths, *faults, repeated, unhit])) + " |"
-
-
-def _sum(numbers: Iterable[int]) -> int:
-    return sum(numbers)
 
 
 def _cell(result: Result) -> str:
