@@ -54,7 +54,8 @@ class Settlements:
         match verdict:
             case Shown(channel=channel, ts=ts):
                 version = row.card.wanted_version
-                await self._store.cards.settle(row, shown_version=version, channel=channel, ts=ts)
+                if not await self._store.cards.settle(row, shown_version=version, channel=channel, ts=ts):
+                    log.info("card.overtaken")
             case Lost():
                 await self._store.cards.lost(row)
             case Later(after=after, reason=reason):
@@ -89,6 +90,8 @@ class Settlements:
                 if await self._store.deliveries.settle_delivered(row, status_code):
                     self._measure(row.delivery)
                     log.debug("delivery.delivered", status_code=status_code, **_shown(row.delivery))
+                else:
+                    log.info("delivery.overtaken", **_shown(row.delivery))
             case Later():
                 if await self._settle_later(row, verdict):
                     await self._disable_if_long_failing(row)

@@ -610,6 +610,34 @@ async def test_a_lost_lease_writes_nothing(bench):
     assert await bench.store.targets.disabled_targets() == ()
 
 
+async def test_what_is_accepted_under_a_lost_lease_is_told_in_the_log(bench):
+    gate = bench.webhooks.silence(HOOK)
+    await bench.happens(1, hook())
+    await bench.deliveries.deliver_once()
+    await bench.webhooks.called(HOOK)
+    bench.clock.advance(21)
+    del bench.webhooks.gates[HOOK]
+    await bench.run(bench.replica())
+    with logged() as lines:
+        gate.set()
+        await bench.deliveries.idle()
+    assert [(line["event"], line["log_level"]) for line in lines] == [("delivery.overtaken", "info")]
+
+
+async def test_so_is_a_card_that_was_shown_under_a_lost_lease(bench):
+    gate = bench.slack.silence("card")
+    await bench.happens(1, card="C1")
+    await bench.deliveries.deliver_once()
+    await bench.slack.called("card")
+    bench.clock.advance(21)
+    del bench.slack.gates["card"]
+    await bench.run(bench.replica())
+    with logged() as lines:
+        gate.set()
+        await bench.deliveries.idle()
+    assert [(line["event"], line["log_level"]) for line in lines] == [("card.overtaken", "info")]
+
+
 async def test_a_death_under_a_lost_lease_is_none(bench):
     gate = bench.webhooks.silence(HOOK)
     await bench.happens(1, hook())

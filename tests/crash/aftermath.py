@@ -122,6 +122,7 @@ class Aftermath:
         self, outcomes: Mapping[str, Collection[Outcome | None]], *, may_end: bool
     ) -> Iterator[Finding]:
         with self._database() as database:
+            self._note_overtaken(database)
             yield from _settled(dict(_outcomes(database)), outcomes)
             yield from _numbered(database)
             yield from self._owned(database)
@@ -129,6 +130,21 @@ class Aftermath:
             yield from self._shown(database)
         yield from self._bought_once()
         yield from self._one_id_each()
+
+    def _note_overtaken(self, database: Connection) -> None:
+        """A life that stood still for longer than its leases tells what is told again meanwhile, or before."""
+        deliveries = {
+            row["id"]: f"{row['event_id']} {row['target_kind']}"
+            for row in _rows(database, "SELECT id, event_id, target_kind FROM deliveries")
+        }
+        for line in (line for life in self.stage.lives for line in life.log):
+            match line.get("event"):
+                case "card.overtaken":
+                    self.in_flight[line["instance"]] += 1
+                case "delivery.overtaken":
+                    self.in_flight[deliveries[line["delivery"]]] += 1
+                case _:
+                    pass
 
     def _owned(self, database: Connection) -> Iterator[Finding]:
         rows = _rows(database, "SELECT novita_id, name, state FROM instances")
