@@ -21,13 +21,12 @@ from bot.operations import Operations
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
-from bot.sinks.slack import SlackSink
 from bot.sinks.webhook import WebhookSink
 from bot.timings import Timings
 from storage.cloud import BillingMode
 from storage.errors import DatabaseUnavailable
-from tests.simulation.disk import Disk, DiskAccess
-from tests.simulation.listeners import Hooks, HookSink, SlackWeb, Workspace
+from tests.simulation.disk import TOLD, Disk, DiskAccess
+from tests.simulation.listeners import CountingSlackSink, Hooks, HookSink, SlackWeb, Workspace
 from tests.simulation.novita import Door, SimulatedCloud, SimulatedNovita, SimulatedProbe, Witness, metrics
 from tests.simulation.process import Process
 from tests.simulation.stores import quick_store
@@ -217,7 +216,7 @@ class Replica:
             store=self.store,
             sinks=Sinks(
                 webhook=cast("WebhookSink", HookSink(self._around.hooks, self.process)),
-                slack=SlackSink(client, clock=self._around.clock),
+                slack=CountingSlackSink(self._around.workspace, client, clock=self._around.clock),
             ),
             clock=self._around.clock,
             rng=Random(f"{self.name} {self._around.dice.random()}"),
@@ -242,7 +241,7 @@ class Replica:
         return (
             job(t.fast_poll, self.poller.poll_if_due),
             job(t.tick, self.reconciler.reconcile, "instances", woken=True),
-            job(t.tick, self.deliveries.deliver_once, "cards", "deliveries", woken=True),
+            job(t.tick, self.deliveries.deliver_once, *TOLD, woken=True),
             job(t.renew_every, self.renew),
             job(t.catalog_check, self._catalog.warm),
         )

@@ -166,6 +166,7 @@ class World:
     def _take_step(self) -> None:
         steps: tuple[tuple[Callable[[], None], int], ...] = (
             (self._somebody_asks, 34),
+            (self._somebody_looks, 2),
             (self._weather_changes, 20),
             (self._fate_strikes, 14),
             (self._we_stumble, 14),
@@ -176,8 +177,16 @@ class World:
     def _nothing(self) -> None:
         pass
 
+    def _able(self) -> list[Replica]:
+        return [each for each in self._replicas if not each.process.is_dead and not each.process.is_stalled]
+
+    def _somebody_looks(self) -> None:
+        if able := self._able():
+            replica = self._dice.choice(able)
+            replica.process.spawn(self._people.look(replica.operations))
+
     def _somebody_asks(self) -> None:
-        able = [each for each in self._replicas if not each.process.is_dead and not each.process.is_stalled]
+        able = self._able()
         if not able:
             return
         rows = self._disk.rows("SELECT id, name FROM instances ORDER BY created_at, id")
@@ -335,8 +344,8 @@ class World:
         """Where only notices wait for their time, it is now. How many seconds were left out."""
         if self._waiting_rows() or not self._cloud.is_at_rest() or self._is_busy():
             return 0
-        due = [moment for table in ("cards", "deliveries") if (moment := self._disk.next_due(table))]
-        left = (min(due) - microseconds(self._clock())) / 1e6 if due else 0
+        due = self._disk.next_told()
+        left = 0 if due is None else (due - microseconds(self._clock())) / 1e6
         if left < 2:
             return 0
         await asyncio.sleep(left)
@@ -346,8 +355,8 @@ class World:
         return self._is_at_rest() and not self._is_busy()
 
     def _is_at_rest(self) -> bool:
-        untold = self._disk.next_due("cards") or self._disk.next_due("deliveries")
-        return not untold and not self._waiting_rows() and self._cloud.is_at_rest()
+        told = self._disk.next_told() is None
+        return told and not self._waiting_rows() and self._cloud.is_at_rest()
 
     def _waiting_rows(self) -> list[tuple[str, ...]]:
         return self._disk.rows(
@@ -360,8 +369,8 @@ class World:
         return waiting or any(each.process.tasks or each.process.is_stalled for each in self._replicas)
 
     def _restless(self) -> str:
-        tables = {table: self._disk.next_due(table) for table in ("cards", "deliveries")}
-        return f"{self._waiting_rows()} {tables}, busy {self._is_busy()}, Novita {self._cloud.is_at_rest()}"
+        told = self._disk.next_told()
+        return f"{self._waiting_rows()} {told}, busy {self._is_busy()}, Novita {self._cloud.is_at_rest()}"
 
     def _ending(self) -> Ending:
         return Ending(
