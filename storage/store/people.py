@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, Update, bindparam, select, text, update
 from sqlalchemy.engine import Connection
@@ -103,13 +103,16 @@ class People:
         return await self._ledger.write(lambda transaction: renew(transaction, people, tokens, lease))
 
     async def settle(self, leased: LeasedHome) -> bool:
-        """It is shown as leased; due again where something changed since. False: lease lost."""
+        """It is shown as leased; due again where something changed since.
+
+        False: lease lost. What was shown may be older than what is there: it is to be shown once more.
+        """
 
         def work(transaction: Transaction) -> bool:
             shown = {"shown_version": leased.wanted_version, "edited_at": transaction.now, "attempts": 0}
             newer = update(people).where(*_held(leased)).values(**shown, **FREED, due_at=None)
             if transaction.change(newer) == 0:
-                return False
+                return _overtaken(transaction, leased)
             again = transaction.now + transaction.card_gap
             missed = (people.c.user_id == leased.user_id, people.c.wanted_version > leased.wanted_version)
             transaction.connection.execute(update(people).where(*missed).values(due_at=again))
@@ -118,10 +121,12 @@ class People:
         return await self._ledger.write(work)
 
     async def later(self, leased: LeasedHome, at: datetime) -> bool:
-        """It failed; again at that time. False: lease lost."""
+        """It failed; again at that time. False: lease lost, as `settle` says."""
         values = {"attempts": people.c.attempts + 1, "due_at": at, **FREED}
         statement = update(people).where(*_held(leased)).values(**values)
-        return await self._ledger.write(lambda transaction: transaction.change(statement) == 1)
+        return await self._ledger.write(
+            lambda transaction: transaction.change(statement) == 1 or _overtaken(transaction, leased)
+        )
 
 
 _CLAIM = claiming(
@@ -150,6 +155,12 @@ def _read_leased(
 
 def _held(leased: LeasedHome) -> tuple[Any, ...]:
     return people.c.user_id == leased.user_id, people.c.lease_token == leased.token
+
+
+def _overtaken(transaction: Transaction, leased: LeasedHome) -> Literal[False]:
+    """As of a card: a process that slept past its lease shows something old."""
+    bump_homes(transaction, [leased.user_id])
+    return False
 
 
 def _known(transaction: Transaction, user_id: str) -> Update:

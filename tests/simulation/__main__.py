@@ -13,7 +13,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.simulation.world import Run, simulate
+from tests.simulation.plan import Run
+from tests.simulation.world import simulate
 
 _TOGETHER = 20
 """Seeds that a worker is given at once."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import secrets
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -64,3 +66,15 @@ def drawn_ids(seed: object) -> Iterator[None]:
         yield
     finally:
         uuid.uuid4, secrets.randbelow = real
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    gc.disable()  # what a run makes lives as long as the run
+    try:
+        with warnings.catch_warnings():
+            # Of a process that was killed, between a task's making and its first step.
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            yield
+    finally:
+        gc.enable()

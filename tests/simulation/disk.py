@@ -24,6 +24,8 @@ from tests.simulation.process import Process
 T = TypeVar("T")
 
 DEPLOYMENT = "simulate"
+TOLD = ("cards", "people", "deliveries")
+"""Tables whose rows are due to be shown or sent."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,8 +66,10 @@ class Disk:
         moment = microseconds(now)
         return any(self.rows(_DUE.format(table), moment, moment) for table in tables)
 
-    def next_due(self, table: str) -> int | None:
-        return self.rows(f"SELECT min(due_at) FROM {table}")[0][0]
+    def next_told(self) -> int | None:
+        """When the next one is due to be shown or sent, in microseconds; None: nothing waits."""
+        due = [self.rows(f"SELECT min(due_at) FROM {table}")[0][0] for table in TOLD]
+        return min((moment for moment in due if moment is not None), default=None)
 
 
 _DUE = """

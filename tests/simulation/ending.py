@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from pydantic import TypeAdapter
 
@@ -44,6 +45,10 @@ _ANSWERS: dict[Wish | None, frozenset[EventKind]] = {
 """What may end a wish. Any later wish supersedes it."""
 
 
+_RUNNING = re.compile(r"\*(\d+) running\*")
+_COUNT_RUNNING = "SELECT count(*) FROM instances WHERE requester = ? AND state = 'running'"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """An event as it is kept."""
@@ -79,6 +84,7 @@ class Ending:
         self._attempts_are_over()
         self._everything_is_told([told for each in by_instance.values() for told in each])
         self._cards_are_right(rows)
+        self._homes_are_right()
         self._acknowledged_is_kept(by_instance)
 
     def _events(self) -> list[Told]:
@@ -166,16 +172,24 @@ class Ending:
         wanted = {(told.id, target.address) for told in events for target in _targets(told)}
         if missing := wanted - states.keys():
             raise Violation(f"events missing: {sorted(missing)[:3]} were never to be told")
-        for told in events:
-            for target in _targets(told):
-                hearing = self._hearing(target.kind, target.address)
-                self._is_told(told, target.address, states[told.id, target.address], hearing)
-        for address in (CONFIGURED_HOOK, *self.hooks.heard):
-            self._in_order(self.hooks.heard[address], _numbered(events))
-        self._in_order(self.workspace.heard, _numbered(events))
+        by_id = {told.id: told for told in events}
+        for event_id, kind, address, state in rows:
+            self._is_told(by_id[event_id], address, state, self._hearing(TargetKind(kind), address))
+        numbers = {told.id: told.sequence for told in events}
+        directly = self.workspace.heard_directly.values()
+        for hearing in (*self.hooks.heard.values(), self.workspace.heard, *directly):
+            self._in_order(hearing, numbers)
 
     def _hearing(self, kind: TargetKind, address: str) -> Hearing:
-        return self.hooks.heard[address] if kind is TargetKind.WEBHOOK else self.workspace.heard
+        match kind:
+            case TargetKind.WEBHOOK:
+                return self.hooks.heard[address]
+            case TargetKind.NOTICE:
+                return self.workspace.heard
+            case TargetKind.DIRECT:
+                return self.workspace.heard_directly[address]
+            case _:
+                assert_never(kind)
 
     def _is_told(self, told: Told, address: str, state: str, hearing: Hearing) -> None:
         times = sum(1 for event_id, _ in hearing.accepted if event_id == told.id)
@@ -218,6 +232,17 @@ class Ending:
             if shown < wanted or (text is not None and states[instance_id].capitalize() not in text):
                 raise Violation(f"the card of {instance_id}, which is {states[instance_id]}, shows {text!r}")
 
+    def _homes_are_right(self) -> None:
+        for user_id, wanted, shown in self.disk.rows(
+            "SELECT user_id, wanted_version, shown_version FROM people WHERE has_home"
+        ):
+            said = _RUNNING.search(self.workspace.homes.get(user_id, ""))
+            (count,) = self.disk.rows(_COUNT_RUNNING, user_id)[0]
+            if shown < wanted or (said is not None and int(said[1]) != count):
+                raise Violation(
+                    f"the Home tab of {user_id}, who has {count} running, shows {said and said[0]}"
+                )
+
     def _acknowledged_is_kept(self, by_instance: dict[str, list[Told]]) -> None:
         asked: Counter[Wish] = Counter(request.verb for request in self.people.requests)
         done: Counter[Wish | None] = Counter(
@@ -247,10 +272,6 @@ def _by_instance(events: Iterable[Told]) -> defaultdict[str, list[Told]]:
 
 def _targets(told: Told) -> Iterator[Any]:
     yield from targets(told.instance, told.fact.kind, webhook_url=CONFIGURED_HOOK)
-
-
-def _numbered(events: list[Told]) -> dict[str, int]:
-    return {told.id: told.sequence for told in events}
 
 
 def _kinds(events: list[Told]) -> str:

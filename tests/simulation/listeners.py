@@ -6,16 +6,18 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.sinks.slack import SlackSink
 from bot.sinks.verdicts import Delivered, Gone, Later, Verdict
-from storage.records import Delivery
+from storage.records import Card, Delivery
 from tests.simulation.faults import Weather
 from tests.simulation.process import Process
 
@@ -30,7 +32,7 @@ class Hearing:
     accepted: list[tuple[str, Heard]] = field(default_factory=list)
     """Event id and what it is."""
     tries: Counter[str] = field(default_factory=Counter)
-    """By event id: every one that arrived, accepted or not, or could not arrive."""
+    """By event id: all that were made, whatever came of them."""
     tries_at_first: dict[str, Counter[str]] = field(default_factory=dict)
     """By event id: the tries of all others when it was first accepted."""
     answers_lost: Counter[str] = field(default_factory=Counter)
@@ -118,7 +120,12 @@ class Workspace:
         self.messages: dict[tuple[str, str], str] = {}
         """Text by channel and ts."""
         self.cards: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        self.homes: dict[str, str] = {}
+        """What each person's Home tab says."""
         self.heard = Hearing()
+        """In channels."""
+        self.heard_directly: defaultdict[str, Hearing] = defaultdict(Hearing)
+        """By person, in direct messages."""
 
     def chat_post(
         self, *, channel: str, metadata: Any = None, text: str = "", **_rest: Any
@@ -131,9 +138,16 @@ class Workspace:
 
     def _remember(self, place: tuple[str, str], marks: dict[str, str]) -> None:
         if "event_id" in marks:
-            self.heard.accept(marks["event_id"], (marks["instance_id"], 0))
+            self.hearing(place[0]).accept(marks["event_id"], (marks["instance_id"], 0))
         elif "instance_id" in marks:
             self.cards[marks["instance_id"]].add(place)
+
+    def hearing(self, channel: str) -> Hearing:
+        return self.heard_directly[channel[1:]] if channel.startswith("D") else self.heard
+
+    def publish(self, *, user_id: str, view: Any) -> dict[str, Any]:
+        self.homes[user_id] = str(view)
+        return {}
 
     def chat_change(self, *, channel: str, ts: str, text: str = "", **_rest: Any) -> dict[str, str]:
         if (channel, ts) not in self.messages:
@@ -153,11 +167,9 @@ class Workspace:
         return True
 
     async def take(
-        self, work: Callable[[], dict[str, Any]], event_id: str | None
+        self, work: Callable[[], dict[str, Any]], event_id: str | None, channel: str
     ) -> dict[str, Any] | Exception:
         await asyncio.sleep(self._dice.choice((0.0, 0.05, 0.2)))
-        if event_id is not None:
-            self.heard.tries[event_id] += 1
         fault = self._fault()
         answer: dict[str, Any] | Exception = {}
         if fault in {None, "slack answer lost"}:
@@ -168,7 +180,7 @@ class Workspace:
         if fault is None:
             return answer
         if event_id is not None and fault == "slack answer lost":
-            self.heard.answers_lost[event_id] += 1
+            self.hearing(channel).answers_lost[event_id] += 1
         return await self._trouble(fault)
 
     def _fault(self) -> str | None:
@@ -195,6 +207,24 @@ class Workspace:
         return aiohttp.ClientConnectionError("broken off")
 
 
+class CountingSlackSink(SlackSink):
+    """The real one; the workspace learns of every try, also of those that end before it hears of them."""
+
+    def __init__(
+        self, workspace: Workspace, client: AsyncWebClient, *, clock: Callable[[], datetime]
+    ) -> None:
+        super().__init__(client, clock=clock)
+        self._workspace = workspace
+
+    async def post_notice(self, delivery: Delivery, card: Card | None, **more: Any) -> Verdict:
+        self._workspace.heard.tries[delivery.event.id] += 1
+        return await super().post_notice(delivery, card, **more)
+
+    async def post_direct(self, delivery: Delivery, card: Card | None) -> Verdict:
+        self._workspace.heard_directly[delivery.target.address].tries[delivery.event.id] += 1
+        return await super().post_direct(delivery, card)
+
+
 class SlackWeb:
     """The part of slack_sdk's client that our sink uses, of one process."""
 
@@ -204,16 +234,23 @@ class SlackWeb:
 
     def chat_postMessage(self, **content: Any) -> Awaitable[dict[str, Any]]:  # noqa: N802 - Slack's name
         marks = (content.get("metadata") or {}).get("event_payload", {})
-        return self._ask(lambda: self._workspace.chat_post(**content), marks.get("event_id"))
+        return self._ask(
+            lambda: self._workspace.chat_post(**content), marks.get("event_id"), content["channel"]
+        )
 
     def chat_update(self, **content: Any) -> Awaitable[dict[str, Any]]:
-        return self._ask(lambda: self._workspace.chat_change(**content), None)
+        return self._ask(lambda: self._workspace.chat_change(**content))
 
     def conversations_open(self, *, users: str) -> Awaitable[dict[str, Any]]:
-        return self._ask(lambda: self._workspace.open_direct(users=users), None)
+        return self._ask(lambda: self._workspace.open_direct(users=users))
 
-    async def _ask(self, work: Callable[[], dict[str, Any]], event_id: str | None) -> dict[str, Any]:
-        answer = await self._process.ask(self._workspace.take(work, event_id))
+    def views_publish(self, **content: Any) -> Awaitable[dict[str, Any]]:
+        return self._ask(lambda: self._workspace.publish(**content))
+
+    async def _ask(
+        self, work: Callable[[], dict[str, Any]], event_id: str | None = None, channel: str = ""
+    ) -> dict[str, Any]:
+        answer = await self._process.ask(self._workspace.take(work, event_id, channel))
         if isinstance(answer, Exception):
             raise answer
         return answer

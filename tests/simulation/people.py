@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,7 +12,7 @@ from bot.errors import BotError
 from bot.operations import Operations
 from storage.cloud import BillingMode
 from storage.errors import DatabaseUnavailable
-from storage.records import Instance, Wish
+from storage.records import Instance, Notify, Wish
 
 OWN_HOOK = "https://own.example/hook"
 
@@ -72,6 +73,17 @@ class People:
             return
         request.answers.append(answer)
         self._note(f"{request}: {answer.id} {answer.name} {answer.state}")
+
+    async def look(self, operations: Operations) -> None:
+        """Somebody opens their Home tab, or says there how they want to be told."""
+        actor = self._dice.choice(_PEOPLE[:3])
+        notify = self._dice.choice((None, *Notify))
+        self._note(f"{actor.user_id} looks at Home, chooses {notify}")
+        with suppress(DatabaseUnavailable):
+            if notify is None:
+                await operations.open_home(actor)
+            else:
+                await operations.choose_notify(actor, notify)
 
     async def _answer(self, request: Request, operations: Operations) -> Instance | None:
         if request.asked is not None:

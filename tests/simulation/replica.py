@@ -10,25 +10,23 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import cast
 
-import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.asking import Defaults
 from bot.catalog import Catalog
 from bot.deliveries import Deliveries, Sinks
-from bot.novita.limits import Limits
 from bot.operations import Operations
 from bot.poller import Poller
 from bot.probe import EndpointProbe
 from bot.reconciler import Reconciler
-from bot.sinks.slack import SlackSink
 from bot.sinks.webhook import WebhookSink
-from bot.timings import Timings
 from storage.cloud import BillingMode
 from storage.errors import DatabaseUnavailable
-from tests.simulation.disk import Disk, DiskAccess
-from tests.simulation.listeners import Hooks, HookSink, SlackWeb, Workspace
+from tests.simulation.disk import TOLD, Disk, DiskAccess
+from tests.simulation.job import Job
+from tests.simulation.listeners import CountingSlackSink, Hooks, HookSink, SlackWeb, Workspace
 from tests.simulation.novita import Door, SimulatedCloud, SimulatedNovita, SimulatedProbe, Witness, metrics
+from tests.simulation.plan import Pace
 from tests.simulation.process import Process
 from tests.simulation.stores import quick_store
 
@@ -41,48 +39,6 @@ DEFAULTS = Defaults(
     template="pytorch-jupyter",
     billing_mode=BillingMode.SPOT,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast the service is set to be."""
-
-    timings: Timings
-    limits: Limits
-    cloud_speed: float
-
-
-AS_DELIVERED = Pace(timings=Timings(), limits=Limits(), cloud_speed=1)
-BRISK = Pace(
-    timings=Timings(
-        unconfirmed_after=timedelta(seconds=20),
-        give_up_after=timedelta(seconds=60),
-        startup_timeout=timedelta(seconds=45),
-        repeat_after=timedelta(seconds=8),
-        retry_first=timedelta(seconds=1),
-        retry_longest=timedelta(seconds=8),
-        usable_wait=timedelta(seconds=15),
-        fast_poll=timedelta(seconds=3),
-        slow_poll=timedelta(seconds=10),
-        acted_recently=timedelta(seconds=6),
-        delayed_after=timedelta(seconds=5),
-        lease=timedelta(seconds=10),
-        renew_every=timedelta(seconds=3),
-        card_gap=timedelta(seconds=1),
-        catalog_check=timedelta(seconds=30),
-    ),
-    limits=Limits(
-        timeout=timedelta(seconds=8),
-        retry_delay=timedelta(seconds=0.5),
-        max_retry_delay=timedelta(seconds=2),
-        breaker_timeout=timedelta(seconds=10),
-        person_wait=timedelta(seconds=5),
-        poll_wait=timedelta(seconds=10),
-        max_pause=timedelta(seconds=10),
-    ),
-    cloud_speed=4,
-)
-"""A tenth of the waiting: what takes minutes with the settings as delivered is over in many fewer steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +173,7 @@ class Replica:
             store=self.store,
             sinks=Sinks(
                 webhook=cast("WebhookSink", HookSink(self._around.hooks, self.process)),
-                slack=SlackSink(client, clock=self._around.clock),
+                slack=CountingSlackSink(self._around.workspace, client, clock=self._around.clock),
             ),
             clock=self._around.clock,
             rng=Random(f"{self.name} {self._around.dice.random()}"),
@@ -242,63 +198,7 @@ class Replica:
         return (
             job(t.fast_poll, self.poller.poll_if_due),
             job(t.tick, self.reconciler.reconcile, "instances", woken=True),
-            job(t.tick, self.deliveries.deliver_once, "cards", "deliveries", woken=True),
+            job(t.tick, self.deliveries.deliver_once, *TOLD, woken=True),
             job(t.renew_every, self.renew),
             job(t.catalog_check, self._catalog.warm),
         )
-
-
-class Job:
-    """As in `bot.jobs`: never twice at once, and woken while it runs it runs once more."""
-
-    def __init__(
-        self,
-        *,
-        process: Process,
-        every: float,
-        work: Callable[[], Awaitable[object]],
-        anything: Callable[[], bool] | None,
-        woken: bool,
-    ) -> None:
-        """`anything`: whether a tick would find something to do; asking is cheaper than finding nothing."""
-        self.woken = woken
-        self.is_over = False
-        self._process = process
-        self._every = every
-        self._work = work
-        self._anything = anything
-        self._loop = asyncio.get_running_loop()
-        self._due_at = self._loop.time()
-        self._running = False
-        self._again = False
-
-    def tick(self) -> None:
-        if self._loop.time() < self._due_at or self._running:
-            return
-        self._due_at = self._loop.time() + self._every * 0.95
-        if self._anything is None or self._anything():
-            self.wake()
-
-    def wake(self) -> None:
-        if self.is_over or self._process.is_dead:
-            return
-        self._again = self._running
-        if not self._running:
-            self._running = True
-            self._process.spawn(self._run())
-
-    async def _run(self) -> None:
-        structlog.contextvars.clear_contextvars()  # of whoever woke us
-        try:
-            await self._once()
-            while self._again:
-                self._again = False
-                await self._once()
-        finally:
-            self._running = False
-
-    async def _once(self) -> None:
-        try:
-            await self._work()
-        except DatabaseUnavailable:
-            return  # the next tick tries again

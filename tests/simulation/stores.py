@@ -11,6 +11,7 @@ from bot.timings import Timings
 from storage.store.cards import Cards, LeasedCard
 from storage.store.deliveries import Deliveries, LeasedDelivery
 from storage.store.instances import Instances
+from storage.store.people import LeasedHome, People
 from storage.store.steps import Leased
 from storage.store.store import Store, make_store
 from storage.store.transaction import Ledger
@@ -31,6 +32,7 @@ def quick_store(access: DiskAccess, disk: Disk, clock: Callable[[], datetime], t
         instances=_Instances(ledger, has_due),
         cards=_Cards(ledger, has_due),
         deliveries=_Deliveries(ledger, has_due),
+        people=_People(ledger, has_due),
     )
 
 
@@ -59,3 +61,12 @@ class _Deliveries(Deliveries):
 
     async def lease_due(self, limit: int) -> tuple[LeasedDelivery, ...]:
         return await super().lease_due(limit) if self._has_due("deliveries") else ()
+
+
+class _People(People):
+    def __init__(self, ledger: Ledger, has_due: HasDue) -> None:
+        super().__init__(ledger)
+        self._has_due = has_due
+
+    async def lease_homes(self, limit: int) -> tuple[LeasedHome, ...]:
+        return await super().lease_homes(limit) if self._has_due("people") else ()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.__main__ import explain
-from tests.simulation.world import Run, plan_of, simulate
+from tests.simulation.plan import Run, plan_of
+from tests.simulation.world import simulate
 
 ROOT = Path(__file__).parents[2]
 SLOW = 300

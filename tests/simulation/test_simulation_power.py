@@ -21,7 +21,8 @@ from storage.store.instances import Instances
 from storage.store.rows import lock_instance
 from storage.store.steps import Leased
 from storage.store.transaction import Transaction
-from tests.simulation.world import plan_of, simulate
+from tests.simulation.plan import plan_of
+from tests.simulation.world import simulate
 
 pytestmark = pytest.mark.slow
 

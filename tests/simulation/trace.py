@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -50,6 +51,8 @@ class Trace:
             structlog.configure(**before)
 
     def _take(self, _logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+        if line.pop("exc_info", False):
+            line["error"] = repr(sys.exc_info()[1])
         words = " ".join(f"{key}={value}" for key, value in line.items() if key not in _DULL)
         self.note("log", f"{line['event']} {words}")
         if line["event"] in _BROKEN:

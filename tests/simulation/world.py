@@ -3,101 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable
 from random import Random
 
-from bot.sandbox.novita.routes import FirstPage
 from storage.records import State
-from tests.simulation.clockwork import SimulatedLoop, Stuck, clock_of, drawn_ids
+from tests.simulation.clockwork import SimulatedLoop, clock_of, drawn_ids, undisturbed
 from tests.simulation.disk import DEPLOYMENT, microseconds, the_disk
 from tests.simulation.ending import Ending
 from tests.simulation.fate import Fate
-from tests.simulation.faults import BY_AWAITS, EVERY, FATE, OURSELVES, Weather
+from tests.simulation.faults import FATE, OURSELVES, Weather
+from tests.simulation.fleet import Fleet
 from tests.simulation.listeners import Hooks, Workspace
 from tests.simulation.market import MARKET
 from tests.simulation.novita import Door, SimulatedCloud
 from tests.simulation.people import People
+from tests.simulation.plan import Plan, Run, plan_of
 from tests.simulation.process import keep_tasks
-from tests.simulation.replica import AS_DELIVERED, BRISK, Pace, Replica, Surroundings
+from tests.simulation.replica import Surroundings
 from tests.simulation.trace import Trace
 from tests.simulation.watch import Violation, Watch
 
 _MOST_SECONDS_TO_REST = 1800
 """Of peace; with the settings as delivered a create may be tried for half an hour."""
 
-
 _STUMBLES_OVER_A_REQUEST = 0.3
 """Of requests: what follows on one are the awaits that matter most."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a seed stands for."""
-
-    steps: int
-    replicas: int
-    pace: Pace
-    kinds: frozenset[str]
-    first_page: FirstPage
-    page_cap: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What came of a seed."""
-
-    seed: int
-    digest: str
-    steps: int
-    creates: int
-    restarts: int
-    seconds: float
-    """Of simulated time."""
-    faults: Counter[str] = field(default_factory=Counter)
-    told: int
-    repeated: int
-    violation: str | None = None
-    trace: tuple[str, ...] = ()
-
-
-def plan_of(seed: int) -> Plan:
-    dice = Random(f"plan {seed}")
-    # A few kinds at a time: where everything fails always, nothing gets far enough to fail in a new way.
-    most = dice.choice((0, 3, 6, 10, 20, len(EVERY)))
-    return Plan(
-        steps=dice.randint(30, 55),
-        replicas=dice.choice((1, 1, 1, 2, 2, 3)),
-        pace=AS_DELIVERED if dice.random() < 0.03 else BRISK,
-        kinds=frozenset(dice.sample(EVERY, most)),
-        first_page=dice.choice(("both", "both", "both", 0, 1)),
-        page_cap=dice.choice((100, 100, 100, 2)),
-    )
 
 
 def simulate(seed: int, plan: Plan | None = None) -> Run:
     """Never raises what the run did wrong: that is in its `violation`."""
     disk = the_disk()
     disk.empty()
-    with drawn_ids(seed), _undisturbed(), asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+    with drawn_ids(seed), undisturbed(), asyncio.Runner(loop_factory=SimulatedLoop) as runner:
         return runner.run(World.of(seed, plan or plan_of(seed)))
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    gc.disable()  # what a run makes lives as long as the run
-    try:
-        with warnings.catch_warnings():
-            # Of a process that was killed, between a task's making and its first step.
-            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-            yield
-    finally:
-        gc.enable()
 
 
 class World:
@@ -130,11 +68,10 @@ class World:
         self._people = People(self._dice, lambda what: self.trace.note("people", what))
         self._fate = Fate(self._cloud, self._workspace, self._dice)
         self._around = self._surroundings()
-        self._replicas: list[Replica] = []
-        self._restarts = 0
-        self._mishaps = 0
+        self._fleet = Fleet(
+            self._around, self.weather, lambda what: self.trace.note("process", what), self._struck
+        )
         self._error: BaseException | None = None
-        self._purged: set[str] = set()
 
     @staticmethod
     async def of(seed: int, plan: Plan) -> Run:
@@ -148,15 +85,14 @@ class World:
             await self._turbulence()
             await self._peace()
             self._ending().check()
-        except (Violation, Stuck) as error:
-            violation = f"{type(error).__name__}: {error}"
-        for replica in self._replicas:
-            replica.kill()
+        except Violation as error:
+            violation = str(error)
+        self._fleet.end()
         return self._run(violation)
 
     async def _turbulence(self) -> None:
         for _ in range(self._plan.replicas):
-            self._start_replica()
+            self._fleet.start()
         self._watch.foreign |= self._fate.strangers(DEPLOYMENT)
         await self._pass(1)
         for _ in range(self._plan.steps):
@@ -166,27 +102,28 @@ class World:
     def _take_step(self) -> None:
         steps: tuple[tuple[Callable[[], None], int], ...] = (
             (self._somebody_asks, 34),
+            (self._somebody_looks, 2),
             (self._weather_changes, 20),
             (self._fate_strikes, 14),
-            (self._we_stumble, 14),
-            (self._nothing, 18),
+            (self._fleet.stumble, 14),
+            (_nothing, 18),
         )
         self._dice.choices([step for step, _ in steps], [weight for _, weight in steps])[0]()
 
-    def _nothing(self) -> None:
-        pass
+    def _somebody_looks(self) -> None:
+        if (replica := self._fleet.one_that_answers()) is not None:
+            replica.process.spawn(self._people.look(replica.operations))
 
     def _somebody_asks(self) -> None:
-        able = [each for each in self._replicas if not each.process.is_dead and not each.process.is_stalled]
-        if not able:
+        replica = self._fleet.one_that_answers()
+        if replica is None:
             return
         rows = self._disk.rows("SELECT id, name FROM instances ORDER BY created_at, id")
         request = self._people.next_request([word for row in rows for word in row])
-        replica = self._dice.choice(able)
         self.trace.note("people", f"{request} at {replica.name}")
         replica.process.spawn(self._people.ask(request, replica.operations))
         if self._dice.random() < _STUMBLES_OVER_A_REQUEST:
-            self._stumble_soon(replica, sorted(self.weather.kinds & BY_AWAITS))
+            self._fleet.stumble_over_a_request(replica)
 
     def _weather_changes(self) -> None:
         kind = self.weather.change()
@@ -202,88 +139,15 @@ class World:
             self._struck(kind)
             self.trace.note("fate", f"{kind}: {what}")
 
-    def _we_stumble(self) -> None:
-        possible = sorted(self.weather.kinds & OURSELVES)
-        if not possible or not self._replicas:
-            return
-        kind = self._dice.choice(possible)
-        replica = self._dice.choice(self._replicas)
-        if kind in BY_AWAITS and self._dice.random() < 0.7:
-            self._stumble_soon(replica, [kind])
-        else:
-            self._stumble(kind, replica)
-
-    def _stumble_soon(self, replica: Replica, kinds: list[str]) -> None:
-        """At one of the awaits to come, so that every one of them has its turn."""
-        if kinds:
-            kind = self._dice.choice(kinds)
-            replica.process.after_pauses(self._dice.randint(1, 25), lambda: self._stumble(kind, replica))
-
-    def _stumble(self, kind: str, replica: Replica) -> None:
-        if replica not in self._replicas:
-            return
-        self.trace.note("process", f"{replica.name} {kind}")
-        self._struck(kind)
-        match kind:
-            case "killed":
-                self._restart(replica)
-            case "stopped":
-                self._replicas.remove(replica)
-                self._loop.create_task(replica.stop())
-                self._start_replica()
-            case "stalled":
-                lease = self._plan.pace.timings.lease.total_seconds()
-                replica.process.stall(self._dice.uniform(0.5, 2.5) * lease)
-            case "clock jumps":
-                asleep = self._dice.uniform(15, 90)
-                for each in self._replicas:
-                    each.process.stall(asleep)
-            case "moved":
-                self._replicas.remove(replica)
-                replica.kill()
-                self._loop.call_later(self._dice.uniform(0, 20), self._start_replica)
-            case "database away":
-                self.weather.change(frozenset({"database away"}))
-            case "purged":
-                self._purge(replica)
-            case _:
-                raise NotImplementedError(kind)
-        self._mishaps += 1
-
-    def _restart(self, replica: Replica) -> None:
-        self._replicas.remove(replica)
-        replica.kill()
-        self._start_replica()
-
-    def _start_replica(self) -> None:
-        self._restarts += 1
-        replica = Replica(f"replica-{self._restarts}", self._around)
-        self._replicas.append(replica)
-
-    def _purge(self, replica: Replica) -> None:
-        before = self._clock() - timedelta(seconds=self._dice.choice((30, 60)))
-        over = self._disk.rows(
-            "SELECT id FROM instances WHERE state IN ('failed', 'deleted') AND wish IS NULL AND updated_at < ?",
-            microseconds(before),
-        )
-        self._purged |= {row[0] for row in over}
-        replica.process.spawn(replica.purge(before))
-
     async def _pass(self, seconds: float) -> None:
         left = seconds
         while True:
-            self._tick()
+            self._fleet.tick()
             await asyncio.sleep(min(left, 1.0))
             left -= 1.0
             self._look()
             if left <= 0:
                 return
-
-    def _tick(self) -> None:
-        for replica in tuple(self._replicas):
-            if replica.process.is_dead:
-                self._restart(replica)  # it ended by itself, for want of a database
-            replica.tick()
 
     def _look(self) -> None:
         self._watch.step()
@@ -300,8 +164,7 @@ class World:
         self._fate.make_peace()
         self.trace.note("weather", "peace")
         began = self._loop.time()
-        if not self._replicas:
-            self._start_replica()
+        self._fleet.start_if_none()
         while not self._is_quiet():
             if self._loop.time() - began > _MOST_SECONDS_TO_REST:
                 raise Violation(f"does not come to rest: {self._restless()}")
@@ -335,8 +198,8 @@ class World:
         """Where only notices wait for their time, it is now. How many seconds were left out."""
         if self._waiting_rows() or not self._cloud.is_at_rest() or self._is_busy():
             return 0
-        due = [moment for table in ("cards", "deliveries") if (moment := self._disk.next_due(table))]
-        left = (min(due) - microseconds(self._clock())) / 1e6 if due else 0
+        due = self._disk.next_told()
+        left = 0 if due is None else (due - microseconds(self._clock())) / 1e6
         if left < 2:
             return 0
         await asyncio.sleep(left)
@@ -346,8 +209,8 @@ class World:
         return self._is_at_rest() and not self._is_busy()
 
     def _is_at_rest(self) -> bool:
-        untold = self._disk.next_due("cards") or self._disk.next_due("deliveries")
-        return not untold and not self._waiting_rows() and self._cloud.is_at_rest()
+        told = self._disk.next_told() is None
+        return told and not self._waiting_rows() and self._cloud.is_at_rest()
 
     def _waiting_rows(self) -> list[tuple[str, ...]]:
         return self._disk.rows(
@@ -356,12 +219,11 @@ class World:
         )
 
     def _is_busy(self) -> bool:
-        waiting = self._around.door.waiting > 0
-        return waiting or any(each.process.tasks or each.process.is_stalled for each in self._replicas)
+        return self._around.door.waiting > 0 or self._fleet.is_busy()
 
     def _restless(self) -> str:
-        tables = {table: self._disk.next_due(table) for table in ("cards", "deliveries")}
-        return f"{self._waiting_rows()} {tables}, busy {self._is_busy()}, Novita {self._cloud.is_at_rest()}"
+        told = self._disk.next_told()
+        return f"{self._waiting_rows()} {told}, busy {self._is_busy()}, Novita {self._cloud.is_at_rest()}"
 
     def _ending(self) -> Ending:
         return Ending(
@@ -371,8 +233,8 @@ class World:
             hooks=self._hooks,
             workspace=self._workspace,
             people=self._people,
-            purged=frozenset(self._purged),
-            mishaps=self._mishaps,
+            purged=frozenset(self._fleet.purged),
+            mishaps=self._fleet.mishaps,
         )
 
     def _surroundings(self) -> Surroundings:
@@ -402,7 +264,7 @@ class World:
     def _database_is_away(self) -> bool:
         if self.weather.strikes("database away", chance=0.2) is None:
             return False
-        self._mishaps += 1
+        self._fleet.mishaps += 1
         return True
 
     def _struck(self, kind: str) -> None:
@@ -412,14 +274,14 @@ class World:
         self._error = self._error or error
 
     def _run(self, violation: str | None) -> Run:
-        hearings = {**self._hooks.heard, "slack": self._workspace.heard}
+        hearings = {**self._hooks.heard, **self._workspace.heard_directly, "slack": self._workspace.heard}
         accepted = [(place, event) for place, each in hearings.items() for event, _ in each.accepted]
         return Run(
             seed=self._seed,
             digest=self.trace.digest(),
             steps=self._plan.steps,
             creates=sum(self._watch.creates.values()),
-            restarts=self._restarts - self._plan.replicas,
+            restarts=self._fleet.begun - self._plan.replicas,
             seconds=self._loop.time(),
             faults=self.trace.counts,
             told=len(set(accepted)),
@@ -427,3 +289,7 @@ class World:
             violation=violation,
             trace=tuple(self.trace.latest) if violation else (),
         )
+
+
+def _nothing() -> None:
+    pass

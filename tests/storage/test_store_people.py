@@ -102,7 +102,7 @@ async def test_a_home_that_failed_waits_and_counts(world: World) -> None:
     assert (await lease(world)).attempts == 1
 
 
-async def test_a_lost_lease_of_a_home_writes_nothing(world: World) -> None:
+async def test_a_lost_lease_of_a_home_settles_nothing(world: World) -> None:
     await world.store.people.open_home("U1")
     late = await lease(world)
     world.clock.advance(21)
@@ -121,6 +121,20 @@ async def test_a_home_that_was_closed_is_due_no_more(world: World) -> None:
     world.clock.advance(10)
     await world.add(1, card=CARD)
     assert await world.store.people.lease_homes(5) == ()
+
+
+@pytest.mark.parametrize("failed", [False, True])
+async def test_a_home_shown_after_the_lease_was_lost_is_shown_once_more(
+    world: World, *, failed: bool
+) -> None:
+    await world.store.people.open_home("U1")
+    slept = await lease(world)
+    world.clock.advance(21)
+    assert await world.store.people.settle(await lease(world))
+    people = world.store.people
+    assert not await (people.later(slept, NOW) if failed else people.settle(slept))
+    world.clock.advance(3)
+    await lease(world)
 
 
 DIRECT = Target(kind=TargetKind.DIRECT, address="U1")
