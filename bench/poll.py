@@ -2,8 +2,8 @@
 
 A service follows them at its usual settings, first while nothing is under way (the slow pace) and then while
 one instance does not get to running (the fast pace); Slack is connected, and nobody does anything. A pass is
-the list, page by page, and writing what changed. `calls s` is what all its calls took together; some of them
-are under way at the same time.
+the list, page by page, and writing what changed. `calls s` is what all its calls took together, though some
+of them are under way at the same time.
 A stall is the longest time for which the loop did not look at what had come in, less the time for which other
 processes had its core; `own` is how much of that its thread was at work, and not waiting for another thread.
 """
