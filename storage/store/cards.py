@@ -67,7 +67,7 @@ class Cards:
     ) -> bool:
         """Slack shows `shown_version` now; due again where more is wanted.
 
-        False: lease lost. The edit may have put something old over something new: it is to be shown once more.
+        False: lease lost. The edit may have put something old over something new: shown once more, later.
         `ts` and `channel` None: as they were.
         """
         values: dict[str, Any] = {"shown_version": shown_version, "attempts": 0}

@@ -167,9 +167,7 @@ async def test_an_edit_after_the_lease_was_lost_is_followed_by_another_one(
     world.clock.advance(30)
     await world.change(state=State.STOPPED)
     await show(world)
-    late = (
-        world.store.cards.later(slept, NOW) if failed else world.store.cards.settle(slept, shown_version=2)
-    )
+    late = world.store.cards.later(slept, NOW) if failed else world.store.cards.settle(slept, shown_version=2)
     assert not await late
     assert (await lease(world)).instance.state is State.STOPPED
 

@@ -114,7 +114,9 @@ async def test_a_lost_lease_of_a_home_settles_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("failed", [False, True])
-async def test_a_home_shown_after_the_lease_was_lost_is_shown_once_more(world: World, *, failed: bool) -> None:
+async def test_a_home_shown_after_the_lease_was_lost_is_shown_once_more(
+    world: World, *, failed: bool
+) -> None:
     await world.store.people.open_home("U1")
     slept = await lease(world)
     world.clock.advance(21)
