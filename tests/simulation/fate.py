@@ -112,5 +112,5 @@ class Fate:
 
     def release_all(self) -> None:
         for gpu in self._cloud.instances():
-            if gpu.held:
+            if gpu.leg.not_before is not None:
                 self._cloud.release(gpu.id)

@@ -81,8 +81,8 @@ class Fleet:
         replica.process.after_pauses(self._dice.randint(1, 25), lambda: self._stumble(replica, kind))
 
     def _stumble(self, replica: Replica, kind: str) -> None:
-        if replica not in self._replicas:
-            return
+        if replica not in self._replicas or kind not in self._weather.kinds:
+            return  # it is over with that process, or peace has come
         self._note(f"{replica.name} {kind}")
         self._struck(kind)
         self.mishaps += 1
