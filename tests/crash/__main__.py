@@ -24,7 +24,7 @@ def main() -> int:
     if not wanted:
         sys.stdout.write("Nothing has such a name.\n")
         return 2
-    progress = Progress(len(wanted))
+    progress = Progress(len(wanted), KEPT)
     results = asyncio.run(play_all(wanted, side_by_side=asked.side_by_side, told=progress.tell))
     keep(results, KEPT)
     sys.stdout.write(f"{table(results)}\nKept in {KEPT}.\n")
@@ -37,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mode", action="append", type=Mode, choices=list(Mode))
     parser.add_argument("--database", action="append", type=Kind, choices=list(Kind))
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth of them")
-    parser.add_argument("--side-by-side", type=int, default=10, metavar="N", help="most of a case is waiting")
+    parser.add_argument("--side-by-side", type=int, default=10, metavar="N", help="most of a case waits")
     return parser.parse_args()
 
 

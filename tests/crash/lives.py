@@ -27,7 +27,7 @@ TIMES = {
     "admins_told_every": 0.4,
 }
 """Seconds. Not as short as can be: what waits lets others work, and many stages share a machine."""
-LEASE, LEASE_OF_TWO = 1.5, 3.0
+LEASE, LEASE_OF_TWO = 2.0, 3.0
 """Seconds until what the dead one held is free again."""
 PAUSES = (0.3, 0.3, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 8.0)
 """Of a webhook, in seconds: a receiver that fails over all the lives is not given up."""

@@ -17,22 +17,24 @@ from tests.crash.modes import Mode
 
 
 class Progress:
-    """One line for each that was not sound, and now and then how far it is."""
+    """One line for each that was not sound, and now and then how far it is. Kept so far: a run may be broken off."""
 
-    def __init__(self, wanted: int) -> None:
-        self._wanted = wanted
-        self._done = 0
+    def __init__(self, wanted: int, folder: Path) -> None:
+        self._wanted, self._folder = wanted, folder
+        self._results: list[Result] = []
         self._began = self._told = time.monotonic()
 
     def tell(self, result: Result) -> None:
-        self._done += 1
+        self._results.append(result)
         now = time.monotonic()
         if not result.is_sound:
             _say(f"NOT SOUND  {result.run}  {_why(result)}")
-        if now - self._told > 15:
+        if now - self._told > 30:
             self._told = now
-            left = (now - self._began) / self._done * (self._wanted - self._done)
-            _say(f"{self._done} of {self._wanted}, some {left / 60:.0f} minutes left")
+            done = len(self._results)
+            left = (now - self._began) / done * (self._wanted - done)
+            _say(f"{done} of {self._wanted}, some {left / 60:.0f} minutes left")
+            keep(self._results, self._folder)
 
 
 def table(results: Sequence[Result]) -> str:
