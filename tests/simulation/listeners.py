@@ -247,6 +247,12 @@ class SlackWeb:
     def views_publish(self, **content: Any) -> Awaitable[dict[str, Any]]:
         return self._ask(lambda: self._workspace.publish(**content))
 
+    def chat_getPermalink(self, *, channel: str, message_ts: str) -> Awaitable[dict[str, Any]]:  # noqa: N802
+        return self._ask(lambda: {"permalink": f"https://slack.example/{channel}/{message_ts}"})
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the simulated Slack has no {name}")  # an AttributeError would be Slack's fault
+
     async def _ask(
         self, work: Callable[[], dict[str, Any]], event_id: str | None = None, channel: str = ""
     ) -> dict[str, Any]:

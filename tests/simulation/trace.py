@@ -53,7 +53,7 @@ class Trace:
     def _take(self, _logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
         if line.pop("exc_info", False):
             line["error"] = repr(sys.exc_info()[1])
-        words = " ".join(f"{key}={value}" for key, value in line.items() if key not in _DULL)
+        words = " ".join(f"{key}={value}" for key, value in sorted(line.items()) if key not in _DULL)
         self.note("log", f"{line['event']} {words}")
         if line["event"] in _BROKEN:
             self.broken.append(f"{line['event']} {words}")
