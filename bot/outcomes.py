@@ -51,13 +51,18 @@ def not_found(i: Instance, m: Moment) -> Next:
     return _again(replace(i, not_found_at=m.now), Outcome.NOT_MADE, failure, m, None)
 
 
-def refused(i: Instance, error: NovitaRefused, m: Moment) -> Next:
-    """A definite no. A delete is asked again for ever; the others end in their error."""
+def refused(i: Instance, error: NovitaRefused, m: Moment, *, asked_before: datetime | None = None) -> Next:
+    """A definite no. A delete is asked again for ever; the others end in their error.
+
+    `asked_before`: when the same was asked the time before, and may have been done. Without a list since then
+    a refusal may only say that it is on its way.
+    """
     failure = _failure(error)
     if i.call is Wish.DELETE:
         event = _refusal(i, failure, m.now) if i.tries == m.timings.tries_until_told else None
         return replace(_again(i, Outcome.NOT_MADE, failure, m, None), event=event)
-    if _may_pass(error) and i.tries < m.timings.tries_until_told:
+    unseen = asked_before is not None and (m.listed_at is None or m.listed_at <= asked_before)
+    if _may_pass(error) and (unseen or i.tries < m.timings.tries_until_told):
         # Not as NOT_MADE: an earlier call whose answer was lost may be why, and then the lists show it.
         return _again(i, Outcome.UNKNOWN, failure, m, None)
     if i.call is Wish.STOP:

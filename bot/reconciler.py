@@ -206,7 +206,8 @@ class Reconciler:
             after = outcomes.not_found(i, moment)
         except NovitaRefused as error:
             _note_refusal(i, verb, error)
-            after = outcomes.refused(i, error, moment)
+            asked_before = row.instance.called_at if row.instance.call is verb else None
+            after = outcomes.refused(i, error, moment, asked_before=asked_before)
         except NotSent as error:
             log.debug("change.not_sent", verb=verb, why=str(error))
             after = outcomes.not_sent(i, error, moment)

@@ -612,6 +612,35 @@ async def test_steps_are_counted_done_or_failed(s: Scene):
     assert s.metrics.jobs_done() == tally(s.metrics, "reconciler_steps")["done",] > 0
 
 
+# --- a refusal of what is on its way ---------------------------------------------------------------
+
+
+async def test_a_start_whose_answer_was_lost_is_not_told_as_refused_before_a_list_can_show_it(s: Scene):
+    i = await s.ready()
+    await act(s, i, Wish.STOP)
+    await s.polls(2)
+    s.novita.after["start"].append(OutcomeUnknown("Lost."))
+    s.novita.before["start"] += [NovitaRefused("Not now.", code="INVALID_STATE_CHANGE")] * 8
+    await act(s, i, Wish.START)
+    for _ in range(8):
+        s.clock.advance(70)
+        await s.settle()
+    assert (s.novita.count("start"), "instance.stopped" in (await s.told())[2:]) == (9, False)
+    await s.polls(2)
+    assert (await s.now(i)).state is State.STARTING
+
+
+async def test_where_lists_show_nothing_of_it_five_refusals_are_enough(s: Scene):
+    i = await s.ready()
+    await act(s, i, Wish.STOP)
+    await s.polls(2)
+    s.novita.before["start"] += [NovitaRefused("Not now.", code="INVALID_STATE_CHANGE")] * 8
+    await act(s, i, Wish.START)
+    await s.polls(8, every=70)
+    now = await s.now(i)
+    assert (s.novita.count("start"), now.state, now.wish) == (5, State.STOPPED, None)
+
+
 # --- standing still -------------------------------------------------------------------------------
 
 

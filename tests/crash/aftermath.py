@@ -21,8 +21,8 @@ Outcome = tuple[list[str], str]
 
 AT_REST = {"running", "stopped", "failed", "deleted"}
 WITHOUT_GPU = {"failed", "deleted"}
-LASTING = ("instances", "attempts", "events", "deliveries", "delivery_attempts", "cards", "quarantine")
-"""Tables in which nothing changes while nothing happens."""
+LASTING = ("instances", "attempts", "events", "deliveries", "delivery_attempts", "quarantine")
+"""Tables in which nothing changes while nothing happens. A card that was edited too late is made again."""
 
 
 _BUSY = (

@@ -42,10 +42,8 @@ LATE_CALLS = {
     ("store.instances.begin", When.AFTER),
     ("novita.create_instance", When.BEFORE),
     ("novita.restart_instance", When.BEFORE),
-    ("slack.show_card", When.BEFORE),
-    ("slack.show_card", When.AFTER),
 }
-"""What a frozen life has still to call has its effect, and that is followed: a GPU is removed, a card is made anew."""
+"""What a frozen life has still to call has its effect, and that is followed."""
 RESTARTED_TWICE: Outcome = (["ready", "started", "started"], "running")
 """Of all calls only this one has an effect each time: asked again, since its answer was lost, it is made again."""
 LATE_REMOVED: Outcome = (["failed", "late_removed"], "failed")

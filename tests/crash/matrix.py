@@ -63,8 +63,13 @@ def runs(
     pattern: str = "", modes: Collection[Mode] = tuple(Mode), databases: Collection[Kind] = tuple(Kind)
 ) -> Iterator[Run]:
     """Those whose name matches. Shuffled, always in the same way: the slow ones are spread over the whole time."""
-    points = [(point, mode) for point, case in CASES.items() for mode in modes if mode in case.modes]
-    every = [Run(point=p, mode=m, database=database) for p, m in points for database in databases]
+    every = [
+        Run(point=point, mode=mode, database=database)
+        for point, case in CASES.items()
+        for mode in modes
+        for database in databases
+        if mode in case.modes and database in case.databases
+    ]
     Random(0).shuffle(every)
     return (run for run in every if re.search(pattern, str(run)))
 
