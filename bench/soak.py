@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -68,8 +69,8 @@ class Soak:
     finished: int = 0
     missing: list[str] = field(default_factory=list)
     """Steps that were not told."""
-    unanswered: int = 0
-    """Commands that nobody acknowledged, mostly while there was no service."""
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """Commands that nobody acknowledged, by Slack's own word: without a connection they are not even sent."""
 
     async def start(self) -> None:
         places = {**novita_settings(self.novita), **slack_settings(self.slack)}
@@ -92,7 +93,7 @@ class Soak:
     async def say(self, person: str, line: str) -> bool:
         with suppress(TimeoutError):
             reply = await self.slack.person(person).command(line, channel=CHANNEL)
-            self.unanswered += not reply.ok
+            self.unanswered[reply.error or ""] += not reply.ok
             return reply.ok
         return False
 
@@ -228,7 +229,8 @@ def main() -> int:
             "told twice": aftermath.repeated,
             "restarts": len(soak.services) - 1,
             "of those killed": soak.kills,
-            "unanswered": soak.unanswered,
+            "no service": soak.unanswered["dispatch_failed"],
+            "unanswered": soak.unanswered["operation_timeout"],
             "violations": len(soak.slack.violations),
             "errors logged": aftermath.errors,
         }
