@@ -27,7 +27,7 @@ WRITTEN_HERE = [name for name in PAGES if name not in {"metrics.md", "logs.md"}]
 NOT_SETTINGS = {
     # of others, or of the examples
     "NOVITA_API_URL", "API_KEY", "PGPASSWORD", "POSTGRES_PASSWORD", "PAUSE", "WEBHOOK_SECRET_OLD", "LICENSE", "CONTRIBUTING", "CHANGELOG", "README",
-    "POST", "DELETE", "READY", "STOPPING", "WATCHDOG", "SIGTERM", "ERROR", "NAME",
+    "POST", "DELETE", "READY", "STOPPING", "WATCHDOG", "SIGTERM", "SIGSTOP", "ERROR", "NAME",
 }  # fmt: skip
 
 
