@@ -153,6 +153,7 @@ class Deliveries:
             leased = await lease_due(workers.free)
             for row in leased:
                 workers.start(_about(row, work(row)), token=row.token)
+                await asyncio.sleep(0)  # each begins in a turn of the loop of its own: together they keep it
             if not leased:
                 break
             started += len(leased)
