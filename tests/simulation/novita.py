@@ -66,7 +66,15 @@ class Witness(Protocol):
     def answered(self, novita_id: str, status_code: int) -> None:
         """What a process heard about one of them."""
 
-    def certainly_not_made(self, name: str) -> None: ...
+    def create_handed_over(self, name: str) -> None:
+        """To the client: from here on it may be sent."""
+
+    def certainly_not_made(self, name: str) -> None:
+        """The client says so."""
+
+    def said_to_be_not_made(self, instance_id: str, attempt: int) -> None:
+        """Somebody writes so into the database."""
+
     def list_read(self, listing: Listing) -> None: ...
 
 
@@ -180,6 +188,7 @@ class SimulatedNovita(NovitaClient):
         return listing
 
     async def create_instance(self, order: Order) -> str:
+        self._witness.create_handed_over(order.name)
         try:
             return await super().create_instance(order)
         except (NovitaRefused, NotSent):

@@ -65,7 +65,7 @@ class Replica:
         self._around = around
         self._timings = around.pace.timings
         access = DiskAccess(around.disk, self.process, around.dice, around.database_is_away)
-        self.store = quick_store(access, around.disk, around.clock, self._timings)
+        self.store = quick_store(access, around.disk, around.clock, self._timings, around.witness)
         self._novita = self._make_client()
         self._catalog = Catalog(
             self._novita,

@@ -16,11 +16,14 @@ from storage.store.steps import Leased
 from storage.store.store import Store, make_store
 from storage.store.transaction import Ledger
 from tests.simulation.disk import Disk, DiskAccess
+from tests.simulation.novita import Witness
 
 HasDue = Callable[[str], bool]
 
 
-def quick_store(access: DiskAccess, disk: Disk, clock: Callable[[], datetime], timings: Timings) -> Store:
+def quick_store(
+    access: DiskAccess, disk: Disk, clock: Callable[[], datetime], timings: Timings, witness: Witness
+) -> Store:
     store = make_store(access, clock, lease=timings.lease, card_gap=timings.card_gap)
     ledger = Ledger(database=access, clock=clock, lease=timings.lease, card_gap=timings.card_gap)
 
@@ -29,7 +32,7 @@ def quick_store(access: DiskAccess, disk: Disk, clock: Callable[[], datetime], t
 
     return replace(
         store,
-        instances=_Instances(ledger, has_due),
+        instances=_Instances(ledger, has_due, witness),
         cards=_Cards(ledger, has_due),
         deliveries=_Deliveries(ledger, has_due),
         people=_People(ledger, has_due),
@@ -37,9 +40,14 @@ def quick_store(access: DiskAccess, disk: Disk, clock: Callable[[], datetime], t
 
 
 class _Instances(Instances):
-    def __init__(self, ledger: Ledger, has_due: HasDue) -> None:
+    def __init__(self, ledger: Ledger, has_due: HasDue, witness: Witness) -> None:
         super().__init__(ledger)
         self._has_due = has_due
+        self._witness = witness
+
+    async def not_made(self, instance_id: str, attempt: int, **more: Any) -> None:
+        self._witness.said_to_be_not_made(instance_id, attempt)
+        await super().not_made(instance_id, attempt, **more)
 
     async def lease_due(self, limit: int) -> tuple[Leased, ...]:
         return await super().lease_due(limit) if self._has_due("instances") else ()

@@ -40,7 +40,13 @@ class NoWitness:
     def answered(self, novita_id: str, status_code: int) -> None:
         pass
 
+    def create_handed_over(self, name: str) -> None:
+        pass
+
     def certainly_not_made(self, name: str) -> None:
+        pass
+
+    def said_to_be_not_made(self, instance_id: str, attempt: int) -> None:
         pass
 
     def list_read(self, listing: Listing) -> None:

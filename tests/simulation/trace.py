@@ -51,6 +51,8 @@ class Trace:
             structlog.configure(**before)
 
     def _take(self, _logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+        if line["event"].startswith("stamina."):
+            raise structlog.DropEvent  # as in the service
         if line.pop("exc_info", False):
             line["error"] = repr(sys.exc_info()[1])
         words = " ".join(f"{key}={value}" for key, value in sorted(line.items()) if key not in _DULL)

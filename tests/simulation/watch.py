@@ -60,6 +60,7 @@ class Watch:
         self.creates: Counter[str] = Counter()
         """Calls that arrived, by instance."""
         self._asked: defaultdict[str, set[int]] = defaultdict(set)
+        self._handed_over: set[str] = set()
         self._not_made: defaultdict[str, set[int]] = defaultdict(set)
         self._states: dict[str, State] = {}
         self.doubled = 0
@@ -86,6 +87,15 @@ class Watch:
             self._not_found[novita_id] += 1
         elif status_code == 200 and self._is_calm:
             self._not_found[novita_id] = 0
+
+    def create_handed_over(self, name: str) -> None:
+        self._handed_over.add(name)
+
+    def said_to_be_not_made(self, instance_id: str, attempt: int) -> None:
+        """True of what was never handed over; of all else only where the client says the same."""
+        name = str(Token(deployment=DEPLOYMENT, instance_id=instance_id, attempt=attempt))
+        if name not in self._handed_over:
+            self._not_made[instance_id].add(attempt)
 
     def certainly_not_made(self, name: str) -> None:
         if (token := read_token(name)) is not None:
