@@ -15,7 +15,7 @@ from bot.sinks.webhook import WebhookSink
 from storage.store.store import Store
 from tests.crash import scenes
 from tests.crash.databases import Kind, go_back
-from tests.crash.lives import RESTARTED_TWICE, Lives
+from tests.crash.lives import RESTARTED_ONCE_MORE, RESTARTED_TWICE, Lives
 from tests.crash.modes import Mode
 from tests.crash.points import COMMIT, STATEMENT, When
 from tests.crash.scenes import Deed, Scene
@@ -281,14 +281,14 @@ def _came_twice(_lives: Lives, stage: Stage) -> None:
     assert (len(ready), len(set(ready))) == (2, 1), ready
 
 
+_RESTARTED = (*scenes.RESTART_IT.outcomes, RESTARTED_TWICE, RESTARTED_ONCE_MORE)
+"""The late call makes it once more."""
 _FROZEN = {
     "novita.create_instance": scenes.CREATE_IT,
     "novita.list_instances": scenes.CREATE_IT,
     "novita.start_instance": scenes.START_IT,
     "novita.stop_instance": scenes.STOP_IT,
-    "novita.restart_instance": replace(
-        scenes.RESTART_IT, outcomes=(*scenes.RESTART_IT.outcomes, RESTARTED_TWICE)
-    ),
+    "novita.restart_instance": replace(scenes.RESTART_IT, outcomes=_RESTARTED),
     "novita.delete_instance": scenes.DELETE_IT,
     "store.instances.begin": scenes.CREATE_IT,
     "store.instances.bind": scenes.CREATE_IT,

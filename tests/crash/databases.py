@@ -74,6 +74,7 @@ class Templates:
 _UNDO = {
     "0003": ("DROP TABLE people", "DROP INDEX ix_deliveries_state"),
     "0004": ("DROP TABLE quarantine",),
+    "0005": ("DROP INDEX ix_deliveries_target_due_at", "DROP INDEX ix_deliveries_leased_until"),
 }
 """What a migration made, for those that only add."""
 

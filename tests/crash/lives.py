@@ -46,6 +46,7 @@ LATE_CALLS = {
 """What a frozen life has still to call has its effect, and that is followed."""
 RESTARTED_TWICE: Outcome = (["ready", "started", "started"], "running")
 """Of all calls only this one has an effect each time: asked again, since its answer was lost, it is made again."""
+RESTARTED_ONCE_MORE: Outcome = (["ready", "started", "started", "started"], "running")
 LATE_REMOVED: Outcome = (["failed", "late_removed"], "failed")
 
 Outcomes = Collection[Outcome | None]

@@ -13,7 +13,7 @@ from tests.crash import scenes
 from tests.crash.cases import AT_THE_START, CASES, ELSEWHERE, READS, STORE, UNREACHED, methods
 from tests.crash.databases import Kind
 from tests.crash.lives import Lives
-from tests.crash.matrix import ACK_TIMEOUT, Run, play_all
+from tests.crash.matrix import ACK_TIMEOUT, Run, play_all, runs
 from tests.crash.modes import Mode
 from tests.crash.scenes import Scene
 from tests.crash.table import table
@@ -24,7 +24,7 @@ QUICK = ("store.instances.begin", "create on the wire, done")
 SAMPLE = (
     ("store.instances.begin", Mode.LATE, Kind.POSTGRES),
     ("store.instances.begin", Mode.REFUSED, Kind.TWO),
-    ("store.instances.bind", Mode.DROPPED, Kind.POSTGRES),
+    ("store.instances.bind", Mode.CLEAN, Kind.POSTGRES),
     ("store.instances.settle", Mode.MIXED, Kind.TWO),
     ("store.instances.settle_stray", Mode.CLEAN, Kind.SQLITE),
     ("store.polls.observe", Mode.LATE, Kind.SQLITE),
@@ -44,6 +44,11 @@ SAMPLE = (
 def test_every_method_has_a_case() -> None:
     cases = STORE.keys() | ELSEWHERE.keys() | AT_THE_START | READS | UNREACHED.keys()
     assert set(methods()) == cases
+
+
+def test_every_case_of_the_sample_can_be_played() -> None:
+    wanted = set(runs())
+    assert {Run(point=p, mode=m, database=d) for p, m, d in SAMPLE} <= wanted
 
 
 def test_what_nothing_calls_is_called_by_nothing() -> None:
