@@ -32,7 +32,7 @@ import structlog
 
 from bot import app, logs, parts, schedule, settings
 from bot.sinks.slack_pace import SlackPace
-from bot.slack import people
+from bot.slack import assembly, people
 from storage import postgres  # noqa: F401 - the same
 from tests.crash.points import Fuse, watch_migration, wrapped
 
@@ -94,8 +94,9 @@ async def _rehearse() -> None:
         }
         os.environ.update(environ)
         read = settings.load(env_file=None)
+        patience, assembly._CONNECT_WITHIN = assembly._CONNECT_WITHIN, timedelta(0)
         async with app.running(read, timings=parts.timings_of(read)):
-            pass
+            assembly._CONNECT_WITHIN = patience
     structlog.reset_defaults()
 
 

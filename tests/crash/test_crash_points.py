@@ -24,20 +24,14 @@ QUICK = ("store.instances.begin", "create on the wire, done")
 SAMPLE = (
     ("store.instances.begin", Mode.LATE, Kind.POSTGRES),
     ("store.instances.begin", Mode.REFUSED, Kind.TWO),
-    ("store.instances.bind", Mode.CLEAN, Kind.POSTGRES),
-    ("store.instances.settle", Mode.MIXED, Kind.TWO),
+    ("store.instances.settle", Mode.MIXED, Kind.SQLITE),
     ("store.instances.settle_stray", Mode.CLEAN, Kind.SQLITE),
-    ("store.polls.observe", Mode.LATE, Kind.SQLITE),
-    ("store.quarantine.told", Mode.CLEAN, Kind.POSTGRES),
-    ("delete: store.instances.settle", Mode.REFUSED, Kind.SQLITE),
-    ("stop on the wire, done", Mode.DROPPED, Kind.TWO),
+    ("store.quarantine.told", Mode.CLEAN, Kind.SQLITE),
+    ("stop on the wire, done", Mode.DROPPED, Kind.POSTGRES),
     ("frozen at novita.create_instance", Mode.CLEAN, Kind.TWO),
-    ("frozen at store.instances.settle", Mode.MIXED, Kind.TWO),
     ("SIGTERM in a silent create", Mode.CLEAN, Kind.SQLITE),
-    ("a migration half done", Mode.CLEAN, Kind.SQLITE),
     ("a migration half done", Mode.CLEAN, Kind.TWO),
-    ("a webhook taken", Mode.CLEAN, Kind.SQLITE),
-    ("slack.post_notice", Mode.MIXED, Kind.TWO),
+    ("slack.post_notice", Mode.MIXED, Kind.POSTGRES),
 )
 
 
