@@ -36,7 +36,7 @@ from storage.records import EventKind, NewCard, Notify
 from storage.sqlite import lock_file
 from storage.store.keys import RequestKey
 from storage.store.store import make_store
-from storage.tables import attempts, cards, deliveries, instances, leases, metadata, people
+from storage.tables import attempts, cards, deliveries, instances, leases, metadata, people, quarantine
 
 LEASED = {"lease_token", "leased_until"}
 
@@ -85,6 +85,8 @@ def _fill_the_rest(connection: Connection) -> None:
     connection.execute(cards.update().values(due_at=NOW, lease_token="t.7", leased_until=NOW))
     connection.execute(deliveries.update().values(delivered_at=NOW))
     connection.execute(instances.update().values(correlation_id="c"))
+    known = {"novita_id": "nv-9", "name": "gb-x-y-a1", "first_seen_at": NOW, "left_at": NOW, "told_at": NOW}
+    connection.execute(quarantine.insert().values(known))
 
 
 async def content(database: Database) -> dict[str, list[dict[str, Any]]]:
