@@ -33,10 +33,13 @@ class SlackPace:
         *,
         edits_per_minute: float = 40,
         posts_per_minute: float = 55,
+        minute: float = 60,
     ) -> None:
+        """`minute`: in seconds; less where Slack's proportions are tried at another speed."""
         self._clock = clock
         self._edits_per_minute = edits_per_minute
         self._posts_per_minute = posts_per_minute
+        self._minute = minute
         self._limiters: dict[str, AsyncLimiter] = {}
         self._held: dict[str, datetime] = {}
 
@@ -61,5 +64,5 @@ class SlackPace:
     def _new_limiter(self, key: str) -> AsyncLimiter:
         if key in _OF_THE_WORKSPACE:
             # Bursts of a fifth: with the steady rate beside it this stays below 50 in any minute.
-            return AsyncLimiter(self._edits_per_minute / 5, 12)
-        return AsyncLimiter(1, 60 / self._posts_per_minute)
+            return AsyncLimiter(self._edits_per_minute / 5, self._minute / 5)
+        return AsyncLimiter(1, self._minute / self._posts_per_minute)

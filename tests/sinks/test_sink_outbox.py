@@ -298,7 +298,7 @@ async def test_of_two_hundred_edits_those_of_final_states_come_first_and_slack_r
     for number in range(200):
         await outbox.becomes(number, State.RUNNING if number >= 180 else State.STOPPING)
     outbox.clock.advance(10)
-    outbox.sinks.slack._pace = SlackPace(outbox.clock, edits_per_minute=60 * 40)
+    outbox.sinks.slack._pace = SlackPace(outbox.clock, minute=1)
     began = asyncio.get_running_loop().time()
     await outbox.run()
     took = asyncio.get_running_loop().time() - began
