@@ -256,7 +256,7 @@ def _may_yet_show(i: Instance, m: Moment) -> bool:
 
 def _ask(i: Instance, verb: Wish, m: Moment) -> Step:
     """Call, or wait for what a call does. Only for verbs that may be asked again."""
-    if i.call is not verb or i.outcome is not Outcome.ACCEPTED:
+    if not _acknowledged(i, verb):
         return _not_before_retry(i, m) or Change(verb=verb)
     if i.called_at is None or (i.underway and i.phase not in _UNDONE.get(verb, ())):
         return Wait()

@@ -54,8 +54,8 @@ def not_found(i: Instance, m: Moment) -> Next:
 def refused(i: Instance, error: NovitaRefused, m: Moment, *, asked_before: datetime | None = None) -> Next:
     """A definite no. A delete is asked again for ever; the others end in their error.
 
-    `asked_before`: when the same was asked the time before, and may have been done. Without a list since then
-    a refusal may only say that it is on its way.
+    `asked_before`: when the same had been asked the time before, and may have been done. Without a list since
+    then a refusal may only say that it is on its way; one that began during that call shows nothing of it.
     """
     failure = _failure(error)
     if i.call is Wish.DELETE:

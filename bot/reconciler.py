@@ -206,7 +206,7 @@ class Reconciler:
             after = outcomes.not_found(i, moment)
         except NovitaRefused as error:
             _note_refusal(i, verb, error)
-            asked_before = row.instance.called_at if row.instance.call is verb else None
+            asked_before = row.instance.acted_at if row.instance.call is verb else None
             after = outcomes.refused(i, error, moment, asked_before=asked_before)
         except NotSent as error:
             log.debug("change.not_sent", verb=verb, why=str(error))

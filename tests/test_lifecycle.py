@@ -351,6 +351,17 @@ def test_a_stop_without_an_answer_is_asked_again_after_its_pause(outcome):
     assert step(asked, 2) == Change(verb=Wish.STOP)
 
 
+@pytest.mark.parametrize(
+    ("state", "wish", "phase"),
+    [(State.STOPPING, Wish.STOP, Phase.STOPPING), (State.DELETING, Wish.DELETE, Phase.REMOVING)],
+)
+def test_what_is_seen_on_its_way_is_not_asked_again_although_its_answer_was_lost(state, wish, phase):
+    asked = accepted(
+        running(state=state, wish=wish), wish, outcome=Outcome.UNKNOWN, underway=True, phase=phase
+    )
+    assert step(asked, 99, listed=99) == Wait()
+
+
 def test_a_wish_to_stop_wins_over_a_spot_notice():
     result = became(running(state=State.STOPPING, wish=Wish.STOP, phase=Phase.STOPPED, reclaim_told_at=NOW))
     assert result.event is not None

@@ -38,6 +38,22 @@ async def act(s: Scene, i: Instance, verb: Wish) -> None:
     await s.settle()
 
 
+def lists_during(s: Scene, call: str) -> list[Listing]:
+    """What a list says that begins after such a call and before its answer; nobody has looked at it yet."""
+    lists: list[Listing] = []
+    enter = s.novita._enter
+
+    async def slowly(name: str) -> None:
+        if name == call:
+            s.clock.advance(1)
+            lists.append(await s.novita.list_instances())
+            s.clock.advance(1)
+        await enter(name)
+
+    s.novita._enter = slowly
+    return lists
+
+
 def stand_still(s: Scene, span: float) -> None:
     """For so many seconds, just when the next call was begun."""
 
@@ -619,8 +635,8 @@ async def test_a_start_whose_answer_was_lost_is_not_told_as_refused_before_a_lis
     i = await s.ready()
     await act(s, i, Wish.STOP)
     await s.polls(2)
-    s.novita.after["start"].append(OutcomeUnknown("Lost."))
-    s.novita.before["start"] += [NovitaRefused("Not now.", code="INVALID_STATE_CHANGE")] * 8
+    refusal = NovitaRefused("Not now.", code="INVALID_STATE_CHANGE")
+    s.novita.after["start"] += [OutcomeUnknown("Lost."), *[refusal] * 8]
     await act(s, i, Wish.START)
     for _ in range(8):
         s.clock.advance(70)
@@ -628,6 +644,21 @@ async def test_a_start_whose_answer_was_lost_is_not_told_as_refused_before_a_lis
     assert (s.novita.count("start"), "instance.stopped" in (await s.told())[2:]) == (9, False)
     await s.polls(2)
     assert (await s.now(i)).state is State.STARTING
+
+
+async def test_a_list_that_began_during_the_call_before_shows_nothing_of_it(s: Scene):
+    i = await s.ready()
+    lists = lists_during(s, "stop")
+    refusal = NovitaRefused("Not now.", code="INVALID_STATE_CHANGE")
+    s.novita.after["stop"] += [OutcomeUnknown("Lost."), *[refusal] * 9]
+    await act(s, i, Wish.STOP)
+    for _ in range(8):
+        await s.store.polls.observe(lists[-1], previous=None)
+        s.clock.advance(70)
+        await s.settle()
+    assert (s.novita.count("stop"), (await s.now(i)).state) == (10, State.STOPPING)
+    await s.polls(2)
+    assert (await s.now(i)).state is State.STOPPED
 
 
 async def test_where_lists_show_nothing_of_it_five_refusals_are_enough(s: Scene):
