@@ -148,7 +148,7 @@ class Instances:
     async def bind(self, instance_id: str, attempt: int, novita_id: str, *, at: datetime) -> bool:
         """The GPU of this attempt has this id. Idempotent; needs no lease, for an id is never dropped.
 
-        False: the row has another GPU or a later attempt, or was purged; the attempt is kept as late.
+        False: the row has another GPU or a later attempt, is over, or was purged: the attempt is late.
         """
         return await self._ledger.write(
             lambda transaction: steps.bind(transaction, instance_id, attempt, novita_id, at)

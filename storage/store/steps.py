@@ -14,6 +14,7 @@ from storage.cloud import Offer
 from storage.records import Attempt, Fate, Instance, NewEvent, Outcome, Target, Wish
 from storage.store.creates import read_attempt, select_attempts
 from storage.store.rows import (
+    FINISHED,
     Change,
     differences,
     lock_instance,
@@ -106,7 +107,8 @@ def bind(transaction: Transaction, instance_id: str, attempt: int, novita_id: st
     row = lock_instance(transaction.connection, instance_id)
     if row is not None and row.novita_id == novita_id:
         return True
-    if row is None or row.novita_id is not None or row.attempt != attempt:
+    # Over: it was given up, or deleted before it was known. As in a list, its GPU is late then.
+    if row is None or row.state in FINISHED or row.novita_id is not None or row.attempt != attempt:
         end_attempt(transaction, instance_id, attempt, Fate.LATE, novita_id)
         return False
     values = {

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from bot.audience import targets
 from bot.sandbox.novita.instances import Instance as Gpu
-from storage.records import EventKind, Instance, NewEvent, State, TargetKind, Wish
+from storage.records import EventKind, Fate, Instance, NewEvent, State, TargetKind, Wish
 from storage.store.tokens import read_token
 from tests.simulation.disk import DEPLOYMENT, Disk
 from tests.simulation.listeners import Hearing, Hooks, Workspace
@@ -161,8 +161,11 @@ class Ending:
             raise Violation(f"{rows[0]} is billed although it has no GPU, or the other way round")
 
     def _attempts_are_over(self) -> None:
-        if rows := self.disk.rows("SELECT instance_id, number FROM attempts WHERE fate IN ('begun', 'late')"):
-            raise Violation(f"attempt {rows[0]} has no end")
+        begun = "SELECT instance_id, number, fate, novita_id FROM attempts WHERE fate IN ('begun', 'late')"
+        for instance_id, number, fate, novita_id in self.disk.rows(begun):
+            # One that is late and was removed by somebody else, unseen, stays late.
+            if fate == Fate.BEGUN or self.cloud.find(novita_id) is not None:
+                raise Violation(f"attempt {number} of {instance_id} is {fate} for ever")
         if (most := self.watch.most_offers()) > MOST_OFFERS:
             raise Violation(f"{most} offers were tried for one instance")
 

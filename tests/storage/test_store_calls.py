@@ -127,7 +127,10 @@ async def test_a_binding_is_kept_whoever_has_the_lease(world: World) -> None:
     assert await world.due_at() == now
 
 
-@pytest.mark.parametrize("state", list(State))
+OVER = (State.FAILED, State.DELETED)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in OVER])
 async def test_a_binding_is_kept_in_every_state(world: World, state: State) -> None:
     await world.add_begun()
     await world.change(state=state)
@@ -135,6 +138,18 @@ async def test_a_binding_is_kept_in_every_state(world: World, state: State) -> N
     after = await world.get()
     assert (after.novita_id, after.state) == ("nv-1", state)
     assert (await world.attempt()).fate is Fate.BOUND
+
+
+@pytest.mark.parametrize("state", OVER)
+async def test_the_gpu_of_an_instance_that_is_over_is_late_and_not_billed_to_it(
+    world: World, state: State
+) -> None:
+    await world.add_begun()
+    await world.change(state=state, wish=None)
+    assert not await world.store.instances.bind(id_of(1), 1, "nv-1", at=NOW)
+    after, attempt = await world.get(), await world.attempt()
+    assert (after.novita_id, after.billing_since) == (None, None)
+    assert (attempt.fate, attempt.novita_id) == (Fate.LATE, "nv-1")
 
 
 async def test_binding_the_same_again_is_true_and_writes_nothing(world: World) -> None:
