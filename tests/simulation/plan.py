@@ -32,13 +32,12 @@ BRISK = Pace(
         retry_first=timedelta(seconds=1),
         retry_longest=timedelta(seconds=8),
         usable_wait=timedelta(seconds=15),
-        fast_poll=timedelta(seconds=3),
+        fast_poll=timedelta(seconds=4),
         slow_poll=timedelta(seconds=10),
         acted_recently=timedelta(seconds=6),
         delayed_after=timedelta(seconds=5),
         lease=timedelta(seconds=10),
         renew_every=timedelta(seconds=3),
-        card_gap=timedelta(seconds=1),
         catalog_check=timedelta(seconds=30),
     ),
     limits=Limits(
@@ -90,7 +89,7 @@ def plan_of(seed: int) -> Plan:
     # A few kinds at a time: where everything fails always, nothing gets far enough to fail in a new way.
     most = dice.choice((0, 3, 6, 10, 20, len(EVERY)))
     return Plan(
-        steps=dice.randint(30, 55),
+        steps=dice.randint(25, 50),
         replicas=dice.choice((1, 1, 1, 2, 2, 3)),
         pace=AS_DELIVERED if dice.random() < 0.03 else BRISK,
         kinds=frozenset(dice.sample(EVERY, most)),
