@@ -61,7 +61,7 @@ test-soak: $(VENV)/.dev ## the service end to end by every fault, and killed at 
 	@echo "== test-soak"
 	@$(PYTEST) -m soak --override-ini=faulthandler_timeout=480 $(ARGS)
 
-# A tenth of a second of a core each, and more where others use it. What fails says how to run it once more.
+# A quarter of a second of a core for each seed. What fails says how to run it once more.
 simulate: $(VENV)/.dev ## seeded runs of the service among faults, in one process: SEEDS=10000 FROM=0
 	@echo "== simulate"
 	@PYTHONHASHSEED=0 $(PY) -m tests.simulation --seeds $(or $(SEEDS),300) --from $(or $(FROM),0) $(ARGS)

@@ -10,10 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from tests.simulation.plan import Run
+from tests.simulation.plan import MOST_STEPS, Run, plan_of
 from tests.simulation.world import simulate
 
 _TOGETHER = 20
@@ -57,7 +58,7 @@ def main() -> int:
     seeds = range(asked.first, asked.first + asked.seeds)
     began = time.perf_counter()
     tally = Tally()
-    for run in _runs(seeds, asked.jobs):
+    for run in _runs(seeds, asked.steps, asked.jobs):
         tally.add(run)
     seconds = time.perf_counter() - began
     _tell(tally, seconds)
@@ -69,27 +70,33 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=300, help="how many runs")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
+    parser.add_argument("--steps", type=int, default=MOST_STEPS, help="at most so many in a run")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--report", type=Path, default=REPORT, help="where the figures are kept")
     return parser.parse_args()
 
 
-def _runs(seeds: range, jobs: int) -> Iterator[Run]:
+def _runs(seeds: range, steps: int, jobs: int) -> Iterator[Run]:
     if jobs < 2 or len(seeds) < 2:
-        yield from map(simulate, seeds)
+        yield from (_simulate(seed, steps) for seed in seeds)
         return
     parts = [seeds[at : at + _TOGETHER] for at in range(0, len(seeds), _TOGETHER)]
     with ProcessPoolExecutor(jobs) as workers:
-        for runs in workers.map(simulate_all, parts):
+        for runs in workers.map(partial(_simulate_all, steps=steps), parts):
             yield from runs
 
 
-def simulate_all(seeds: Iterable[int]) -> list[Run]:
-    return [simulate(seed) for seed in seeds]
+def _simulate_all(seeds: Iterable[int], steps: int) -> list[Run]:
+    return [_simulate(seed, steps) for seed in seeds]
+
+
+def _simulate(seed: int, steps: int) -> Run:
+    plan = plan_of(seed)
+    return simulate(seed, replace(plan, steps=min(plan.steps, steps)))
 
 
 def explain(run: Run) -> str:
-    again = f"python -m tests.simulation --seeds 1 --from {run.seed}"
+    again = f"python -m tests.simulation --seeds 1 --from {run.seed} --steps {run.steps}"
     return "\n".join((f"seed {run.seed}: {run.violation}", *run.trace, f"Once more: {again}"))
 
 

@@ -12,6 +12,8 @@ from bot.sandbox.novita.routes import FirstPage
 from bot.timings import Timings
 from tests.simulation.faults import EVERY
 
+MOST_STEPS = 50
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -89,7 +91,7 @@ def plan_of(seed: int) -> Plan:
     # A few kinds at a time: where everything fails always, nothing gets far enough to fail in a new way.
     most = dice.choice((0, 3, 6, 10, 20, len(EVERY)))
     return Plan(
-        steps=dice.randint(25, 50),
+        steps=dice.randint(MOST_STEPS // 2, MOST_STEPS),
         replicas=dice.choice((1, 1, 1, 2, 2, 3)),
         pace=AS_DELIVERED if dice.random() < 0.03 else BRISK,
         kinds=frozenset(dice.sample(EVERY, most)),
