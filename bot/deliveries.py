@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -145,12 +145,12 @@ class Deliveries:
     async def _start(
         self,
         workers: Workers,
-        lease_due: Callable[[int], Awaitable[tuple[R, ...]]],
+        lease_due: Callable[[int, Collection[str]], Awaitable[tuple[R, ...]]],
         work: Callable[[R], Any],
     ) -> int:
         started = 0
         while workers.free and not self._stopping:
-            leased = await lease_due(workers.free)
+            leased = await lease_due(workers.free, workers.tokens())
             for row in leased:
                 workers.start(_about(row, work(row)), token=row.token)
                 await asyncio.sleep(0)  # each begins in a turn of the loop of its own: together they keep it

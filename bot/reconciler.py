@@ -88,7 +88,7 @@ class Reconciler:
         """Start a step for each due row. Does not wait for them: each wakes us when it leaves its row due."""
         started = 0
         while self.workers.free:
-            leased = await self._store.instances.lease_due(self.workers.free)
+            leased = await self._store.instances.lease_due(self.workers.free, self.workers.tokens())
             for row in leased:
                 self.workers.start(trail.lines_about(row.instance, self._guarded(row)), token=row.token)
             started += len(leased)

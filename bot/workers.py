@@ -25,7 +25,7 @@ class Workers:
         task.add_done_callback(self._tokens.pop)
 
     def tokens(self) -> tuple[str, ...]:
-        """Of the leases under which work goes on; these are to be renewed."""
+        """Of the leases under which work goes on; these are to be renewed, and not to be leased once more."""
         return tuple(self._tokens.values())
 
     async def idle(self) -> None:

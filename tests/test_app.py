@@ -393,10 +393,10 @@ class Broken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._instances, name)
 
-    async def lease_due(self, most: int) -> Any:
+    async def lease_due(self, most: int, at_work: Any) -> Any:
         if self.trouble is not None:
             raise self.trouble
-        return await self._instances.lease_due(most)
+        return await self._instances.lease_due(most, at_work)
 
 
 async def test_without_its_database_it_is_neither_healthy_nor_ready(world: World):

@@ -574,12 +574,12 @@ async def test_a_look_that_fails_is_made_again_by_the_next(bench, monkeypatch):
     calls = 0
     lease_due = bench.store.deliveries.lease_due
 
-    async def fails_at_the_second_look(limit):
+    async def fails_at_the_second_look(limit, at_work):
         nonlocal calls
         calls += 1
         if calls == 3:
             raise OSError("locked")
-        return await lease_due(limit)
+        return await lease_due(limit, at_work)
 
     monkeypatch.setattr(bench.store.deliveries, "lease_due", fails_at_the_second_look)
     await bench.happens(1, hook())
@@ -687,6 +687,23 @@ async def test_a_renewed_lease_is_kept(bench):
     assert (await bench.row()).attempts == 1
 
 
+async def test_a_process_that_stood_still_does_not_begin_its_own_work_once_more(bench):
+    gates = [bench.webhooks.silence(HOOK), bench.slack.silence("card"), bench.slack.silence("home")]
+    await bench.store.people.open_home("U1")
+    await bench.happens(1, hook(), card="C1")
+    await bench.deliveries.deliver_once()
+    await bench.webhooks.called(HOOK)
+    await bench.slack.called("card")
+    await bench.slack.called("home")
+    bench.clock.advance(60)
+    assert await bench.deliveries.deliver_once() == 0
+    for gate in gates:
+        gate.set()
+    await bench.deliveries.idle()
+    assert sorted(address for address, _ in bench.webhooks.calls) == [HOOK]
+    assert sorted(address for address, _ in bench.slack.calls) == ["card", "home"]
+
+
 async def test_with_nothing_in_flight_there_is_nothing_to_renew(bench):
     await bench.deliveries.renew()
     assert await bench.run() == 0
@@ -731,8 +748,8 @@ async def test_what_is_being_leased_when_the_end_comes_is_still_sent(bench, monk
     leased, gate = asyncio.Event(), asyncio.Event()
     lease_due = bench.store.deliveries.lease_due
 
-    async def lease_slowly(limit):
-        rows = await lease_due(limit)
+    async def lease_slowly(limit, at_work):
+        rows = await lease_due(limit, at_work)
         leased.set()
         await gate.wait()
         return rows

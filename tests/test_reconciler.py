@@ -407,6 +407,17 @@ async def test_a_wish_just_before_the_create_stops_the_create(s: Scene):
     assert (s.novita.count("create"), (await s.now(i)).state) == (0, State.DELETED)
 
 
+async def test_a_process_that_stood_still_does_not_begin_its_own_step_once_more(s: Scene):
+    s.novita.gates["create"] = asyncio.Event()
+    i = await s.ask()
+    await s.reconciler.reconcile()
+    s.clock.advance(60)
+    assert await s.reconciler.reconcile() == 0
+    s.novita.gates["create"].set()
+    await s.reconciler.workers.idle()
+    assert (s.novita.count("create"), (await s.now(i)).novita_id) == (1, "n1")
+
+
 # --- what Novita shows ----------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -15,7 +15,18 @@ from storage.records import Card, Instance
 from storage.store.cardrows import RESTING, bump_cards
 from storage.store.rows import COLUMNS, read_instance
 from storage.store.taking import take
-from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
+from storage.store.transaction import (
+    FREED,
+    MOST,
+    NOW,
+    Ledger,
+    Transaction,
+    claim,
+    claiming,
+    is_due,
+    renew,
+    rows_of,
+)
 from storage.store.unreadable import LeftAlone, sort_out
 from storage.tables import cards, instances
 
@@ -50,13 +61,15 @@ class Cards:
         card = select(cards.c.instance_id).where(cards.c.channel == channel, cards.c.ts == ts)
         return await self._ledger.read(lambda connection: connection.scalar(card))
 
-    async def lease_due(self, limit: int) -> tuple[LeasedCard, ...]:
+    async def lease_due(self, limit: int, at_work: Collection[str] = ()) -> tuple[LeasedCard, ...]:
         """First those of instances that came to rest, then the longest due.
 
-        Those of instances that cannot be read are left to others.
+        Those of instances that cannot be read are left to others. `at_work`: as of instances.
         """
         lease, left = self._ledger.lease, self._left
-        return await self._ledger.write(lambda transaction: _lease_due(transaction, limit, lease, left))
+        return await self._ledger.write(
+            lambda transaction: _lease_due(transaction, limit, at_work, lease, left)
+        )
 
     async def renew(self, tokens: Iterable[str]) -> int:
         """How many of the leases were still the bearer's."""
@@ -112,13 +125,13 @@ _CLAIM = claiming(
 
 
 def _lease_due(
-    transaction: Transaction, limit: int, lease: timedelta, left: LeftAlone
+    transaction: Transaction, limit: int, at_work: Collection[str], lease: timedelta, left: LeftAlone
 ) -> tuple[LeasedCard, ...]:
     return take(
         transaction,
         cards,
         left,
-        lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
+        lambda others: claim(transaction, _CLAIM, limit, lease, left=[*others, *rows_of(at_work)]),
         lambda tokens: _read_leased(transaction, tokens),
     )
 

@@ -16,7 +16,7 @@ from storage.store.cards import CARD_COLUMNS, read_card
 from storage.store.deliveryrows import COLUMNS, read_delivery, select_deliveries, select_ready
 from storage.store.taking import take
 from storage.store.targets import Telling, clear_failing, disable, is_disabled, note_failing
-from storage.store.transaction import FREED, Ledger, Transaction, claim, claiming, is_held, renew
+from storage.store.transaction import FREED, Ledger, Transaction, claim, claiming, is_held, renew, rows_of
 from storage.store.unreadable import LeftAlone, readable, sort_out
 from storage.tables import cards, deliveries, targets
 
@@ -69,14 +69,14 @@ class Deliveries:
         self._per_target = per_target
         self._left = LeftAlone("deliveries")
 
-    async def lease_due(self, limit: int) -> tuple[LeasedDelivery, ...]:
+    async def lease_due(self, limit: int, at_work: Collection[str] = ()) -> tuple[LeasedDelivery, ...]:
         """Longest due first, and so that one slow receiver never occupies all workers.
 
         Per instance and target one at a time and in order; an event that failed three times no longer holds
         back later ones. A notice waits for its card. What cannot be read is left to others, and later ones
-        wait for it for a while.
+        wait for it for a while. `at_work`: as of instances.
         """
-        return await self._ledger.write(lambda transaction: self._lease_due(transaction, limit))
+        return await self._ledger.write(lambda transaction: self._lease_due(transaction, limit, at_work))
 
     async def renew(self, tokens: Iterable[str]) -> int:
         """How many of the leases were still the bearer's."""
@@ -173,15 +173,18 @@ class Deliveries:
 
         return await self._ledger.read(work)
 
-    def _lease_due(self, transaction: Transaction, limit: int) -> tuple[LeasedDelivery, ...]:
+    def _lease_due(
+        self, transaction: Transaction, limit: int, at_work: Collection[str]
+    ) -> tuple[LeasedDelivery, ...]:
         is_shared = transaction.connection.dialect.name == "postgresql"
         if is_shared:
             transaction.connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
         wanted = _CLAIM_LATERALLY if is_shared else _CLAIM
 
         def claimed(others: Collection[str]) -> Mapping[str, str]:
+            left = [*others, *rows_of(at_work)]
             more = {"per_target": self._per_target, "passed": self._left.overdue(transaction.now)}
-            return claim(transaction, wanted, limit, self._ledger.lease, left=others, **more)
+            return claim(transaction, wanted, limit, self._ledger.lease, left=left, **more)
 
         return take(
             transaction, deliveries, self._left, claimed, lambda tokens: _read_leased(transaction, tokens)

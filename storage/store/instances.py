@@ -125,10 +125,16 @@ class Instances:
         """Latest first."""
         return await self._ledger.read(lambda connection: latest_events(connection, instance_id, limit))
 
-    async def lease_due(self, limit: int) -> tuple[Leased, ...]:
-        """Each due row goes to one worker, longest due first. What cannot be read is left to others."""
+    async def lease_due(self, limit: int, at_work: Collection[str] = ()) -> tuple[Leased, ...]:
+        """Each due row goes to one worker, longest due first. What cannot be read is left to others.
+
+        `at_work`: tokens of what this process has in flight. Their leases may have lapsed while it stood
+        still; it does not get those rows once more, beside itself.
+        """
         lease, left = self._ledger.lease, self._left
-        return await self._ledger.write(lambda transaction: steps.lease_due(transaction, limit, lease, left))
+        return await self._ledger.write(
+            lambda transaction: steps.lease_due(transaction, limit, at_work, lease, left)
+        )
 
     async def renew(self, tokens: Iterable[str]) -> int:
         """One statement for all leases of a replica; how many of them it still has."""

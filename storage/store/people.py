@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +14,18 @@ from storage.columns import Unread, Word, leniently
 from storage.records import Notify
 from storage.store.homerows import bump_homes
 from storage.store.taking import take
-from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
+from storage.store.transaction import (
+    FREED,
+    MOST,
+    NOW,
+    Ledger,
+    Transaction,
+    claim,
+    claiming,
+    is_due,
+    renew,
+    rows_of,
+)
 from storage.store.unreadable import LeftAlone, refuse_unread, sort_out
 from storage.tables import people
 
@@ -82,8 +93,8 @@ class People:
         )
         await self._ledger.write(lambda transaction: transaction.change(closed), urgent=True)
 
-    async def lease_homes(self, limit: int) -> tuple[LeasedHome, ...]:
-        """The longest due first. What cannot be read is left to others."""
+    async def lease_homes(self, limit: int, at_work: Collection[str] = ()) -> tuple[LeasedHome, ...]:
+        """The longest due first. What cannot be read is left to others. `at_work`: as of instances."""
         lease, left = self._ledger.lease, self._left
 
         def work(transaction: Transaction) -> tuple[LeasedHome, ...]:
@@ -91,7 +102,7 @@ class People:
                 transaction,
                 people,
                 left,
-                lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
+                lambda others: claim(transaction, _CLAIM, limit, lease, left=[*others, *rows_of(at_work)]),
                 lambda tokens: _read_leased(transaction, tokens),
             )
 

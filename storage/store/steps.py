@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from storage.store.rows import (
     write_change,
 )
 from storage.store.taking import take
-from storage.store.transaction import FREED, MOST, NOW, Transaction, claim, claiming, is_due
+from storage.store.transaction import FREED, MOST, NOW, Transaction, claim, claiming, is_due, rows_of
 from storage.store.unreadable import LeftAlone, sort_out
 from storage.tables import attempts, instances, meta
 
@@ -64,7 +64,9 @@ _CLAIMED = select_instances(instances.c.id.in_(bindparam("ids", expanding=True))
 _LISTED_AT = select(meta.c.listed_at)
 
 
-def lease_due(transaction: Transaction, limit: int, lease: timedelta, left: LeftAlone) -> tuple[Leased, ...]:
+def lease_due(
+    transaction: Transaction, limit: int, at_work: Collection[str], lease: timedelta, left: LeftAlone
+) -> tuple[Leased, ...]:
     def read(tokens: Mapping[str, str]) -> tuple[list[Leased], dict[str, str]]:
         listed_at = transaction.connection.scalar(_LISTED_AT)
         rows = transaction.connection.execute(_CLAIMED, {"ids": list(tokens)})
@@ -78,7 +80,7 @@ def lease_due(transaction: Transaction, limit: int, lease: timedelta, left: Left
         transaction,
         instances,
         left,
-        lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
+        lambda others: claim(transaction, _CLAIM, limit, lease, left=[*others, *rows_of(at_work)]),
         read,
     )
 

@@ -113,7 +113,7 @@ def claim(
     left: Collection[str] = (),
     **more: Any,
 ) -> dict[str, str]:
-    """Fresh tokens of what was leased, by key. `left`: keys of others. `more`: further parameters."""
+    """Fresh tokens of what was leased, by key. `left`: these keys are not. `more`: further parameters."""
     parameters = {
         "now": transaction.now,
         "most": limit,
@@ -126,16 +126,21 @@ def claim(
 
 
 def renew(transaction: Transaction, table: Table, tokens: Iterable[str], lease: timedelta) -> int:
-    """How many of the leases were still the bearer's. A token ends in the key of its row."""
+    """How many of the leases were still the bearer's."""
     key, wanted = key_of(table), tuple(tokens)
     held = (
         select(key)
-        .where(key.in_([token.partition(".")[2] for token in wanted]), table.c.lease_token.in_(wanted))
+        .where(key.in_(rows_of(wanted)), table.c.lease_token.in_(wanted))
         .order_by(key)  # every one who waits for several rows takes them in this order: no deadlock
         .with_for_update(key_share=True)
     )
     statement = update(table).where(key.in_(held)).values(leased_until=transaction.now + lease)
     return transaction.change(statement)
+
+
+def rows_of(tokens: Iterable[str]) -> list[str]:
+    """The keys of the rows that are leased by these, which `claiming` has made."""
+    return [token.partition(".")[2] for token in tokens]
 
 
 def key_of(table: Table) -> Column[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -49,8 +49,8 @@ class _Instances(Instances):
         self._witness.said_to_be_not_made(instance_id, attempt)
         await super().not_made(instance_id, attempt, **more)
 
-    async def lease_due(self, limit: int) -> tuple[Leased, ...]:
-        return await super().lease_due(limit) if self._has_due("instances") else ()
+    async def lease_due(self, limit: int, at_work: Collection[str] = ()) -> tuple[Leased, ...]:
+        return await super().lease_due(limit, at_work) if self._has_due("instances") else ()
 
 
 class _Cards(Cards):
@@ -58,8 +58,8 @@ class _Cards(Cards):
         super().__init__(ledger)
         self._has_due = has_due
 
-    async def lease_due(self, limit: int) -> tuple[LeasedCard, ...]:
-        return await super().lease_due(limit) if self._has_due("cards") else ()
+    async def lease_due(self, limit: int, at_work: Collection[str] = ()) -> tuple[LeasedCard, ...]:
+        return await super().lease_due(limit, at_work) if self._has_due("cards") else ()
 
 
 class _Deliveries(Deliveries):
@@ -67,8 +67,8 @@ class _Deliveries(Deliveries):
         super().__init__(ledger, **options)
         self._has_due = has_due
 
-    async def lease_due(self, limit: int) -> tuple[LeasedDelivery, ...]:
-        return await super().lease_due(limit) if self._has_due("deliveries") else ()
+    async def lease_due(self, limit: int, at_work: Collection[str] = ()) -> tuple[LeasedDelivery, ...]:
+        return await super().lease_due(limit, at_work) if self._has_due("deliveries") else ()
 
 
 class _People(People):
@@ -76,5 +76,5 @@ class _People(People):
         super().__init__(ledger)
         self._has_due = has_due
 
-    async def lease_homes(self, limit: int) -> tuple[LeasedHome, ...]:
-        return await super().lease_homes(limit) if self._has_due("people") else ()
+    async def lease_homes(self, limit: int, at_work: Collection[str] = ()) -> tuple[LeasedHome, ...]:
+        return await super().lease_homes(limit, at_work) if self._has_due("people") else ()
