@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.crash import scenes
 from tests.crash.aftermath import Aftermath, Finding, Kind, Outcome
-from tests.crash.modes import Mode, disturb
+from tests.crash.modes import LATE, Mode, disturb
 from tests.crash.points import Point, Then, When
 from tests.crash.scenes import Deed, Scene
 from tests.e2e.lives import Service
@@ -149,6 +149,7 @@ class Lives:
             await self.stage.later(1.5 * self._lease)
             frozen.thaw()
             return
+        await self._say_it_again()
         self._verdict.findings += await self._unfinished(name)
         await self._aftermath.quiet()
         before = self._aftermath.snapshot()
@@ -168,8 +169,11 @@ class Lives:
         await scene.mend(stage, "")
         for envelope in self._unheard:
             await stage.slack.redeliver(envelope, new_envelope=True)
-        for name in self._outcomes:
-            findings += await self._unfinished(name)
+        findings += await self._all_unfinished()
+        if self._mode.is_late:
+            # What Novita does late may begin when all has been told: that is followed to its end as well.
+            await stage.later(3 * LATE.total_seconds())
+            findings += await self._all_unfinished()
         if not await self._comes(lambda: scene.over(stage)):
             findings.append(Finding(kind=Kind.MISSING, what="the scene is not over"))
         findings += await self._aftermath.findings(self._outcomes, may_end=scene.may_end)
@@ -215,6 +219,15 @@ class Lives:
         reply = await self.stage.ada.command(self._scene.says.format(name), channel=GPU)
         if not reply.ok:
             self._unheard.append(reply.envelope_id)
+
+    async def _say_it_again(self) -> None:
+        """What a frozen life had heard and not acknowledged, until one that is awake hears it."""
+        for _ in range(round(PATIENCE)):
+            if not self._unheard:
+                return
+            ack = await self.stage.slack.redeliver(self._unheard[-1], new_envelope=True)
+            if ack.error is None:
+                self._unheard.pop()
 
     async def _signal_on_the_wire(
         self, endpoint: str, fault: Deed, signal: Callable[[Service], None]
@@ -272,6 +285,9 @@ class Lives:
         except TimeoutError:
             return False
         return True
+
+    async def _all_unfinished(self) -> list[Finding]:
+        return [finding for name in self._outcomes for finding in await self._unfinished(name)]
 
     async def _unfinished(self, name: str) -> list[Finding]:
         if await self._comes(lambda: self._is_over(name)):

@@ -13,7 +13,7 @@ from tests.crash.aftermath import Outcome
 from tests.crash.scenes import UNCONFIRMED
 
 CHANGES = ("start", "stop", "restart", "delete")
-_LATE = timedelta(seconds=0.6)
+LATE = timedelta(seconds=0.6)
 """Well within the time for which an unknown create is looked for."""
 _TIMES = 2
 """So often is a change spoilt: it is asked for until it is reached, and some time it must be."""
@@ -52,7 +52,7 @@ def disturb(faults: Faults, mode: Mode, chance: Random) -> None:
         case Mode.REFUSED:
             _all(faults, Status(500), creates=None)
         case Mode.LATE:
-            _all(faults, LateEffect(_LATE), creates=None)
+            _all(faults, LateEffect(LATE), creates=None)
         case Mode.MIXED:
             _mix(faults, chance)
         case _:
@@ -69,9 +69,9 @@ _CHANGED: Mapping[str, Fault] = {
     "as usual": Slow(0.0),
     "dropped": Drop(after_effect=True),
     "500": Status(500),
-    "late": LateEffect(_LATE),
+    "late": LateEffect(LATE),
 }
-_CREATED: Mapping[str, Fault] = {**_CHANGED, "unseen": InvisibleFor(_LATE)}
+_CREATED: Mapping[str, Fault] = {**_CHANGED, "unseen": InvisibleFor(LATE)}
 
 
 def _mix(faults: Faults, chance: Random) -> None:

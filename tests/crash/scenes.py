@@ -176,7 +176,12 @@ DELETE_IT = Scene(prepare=ready, says="/gpu delete {}", outcomes=((["ready", "de
 SLOW_CREATE = Scene(provoke=novita_fault("create", Slow(1.0)), says=CREATE, outcomes=(READY,))
 RARE_TEMPLATE = Scene(says=CREATE.replace("pytorch-jupyter", "98017"), outcomes=(READY,))
 SOLD_OUT = Scene(prepare=sell_out, says=CREATE, outcomes=(READY,))
-TOO_LATE = Scene(prepare=given_up, provoke=turn_up_late, outcomes=((["failed", "late_removed"], "failed"),))
+TOO_LATE = Scene(
+    prepare=given_up,
+    provoke=turn_up_late,
+    outcomes=((["failed", "late_removed"], "failed"),),
+    over=lambda stage: not stage.gpus(),
+)
 UNLISTED = Scene(
     prepare=held,
     provoke=novita_fault("list", Status(500), times=None),
