@@ -33,7 +33,7 @@ STORE = {
     "store.instances.settle_stray": scenes.TOO_LATE,
     "store.instances.purge": scenes.OVER,
     "store.polls.observe": scenes.CREATE_IT,
-    "store.polls.broken": scenes.UNLISTED,
+    "store.polls.broken": scenes.LISTS_FAIL,
     "store.polls.delay": scenes.UNLISTED,
     "store.cards.lease_due": scenes.CREATE_IT,
     "store.cards.renew": scenes.SLACK_IS_SILENT,

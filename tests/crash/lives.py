@@ -174,7 +174,7 @@ class Lives:
             # What Novita does late may begin when all has been told: that is followed to its end as well.
             await stage.later(3 * LATE.total_seconds())
             findings += await self._all_unfinished()
-        if not await self._comes(lambda: scene.over(stage)):
+        if not await self._becomes(lambda: scene.over(stage)):
             findings.append(Finding(kind=Kind.MISSING, what="the scene is not over"))
         findings += await self._aftermath.findings(self._outcomes, may_end=scene.may_end)
         self._verdict.repeated = self._aftermath.repeated
@@ -285,6 +285,14 @@ class Lives:
         except TimeoutError:
             return False
         return True
+
+    async def _becomes(self, predicate: Callable[[], Any]) -> bool:
+        """Looked at again and again: of what Novita shows nobody is told that it changed."""
+        for _ in range(round(PATIENCE / 0.1)):
+            if predicate():
+                return True
+            await self.stage.later(0.1)
+        return False
 
     async def _all_unfinished(self) -> list[Finding]:
         return [finding for name in self._outcomes for finding in await self._unfinished(name)]

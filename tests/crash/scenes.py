@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.sandbox.novita.faults import Hang, Slow, Status
@@ -188,6 +188,8 @@ UNLISTED = Scene(
     mend=both(clear_novita, run_all),
     outcomes=(READY,),
 )
+LISTS_FAIL = replace(UNLISTED, timings={"delayed_after": 20.0})
+"""Nobody is told of it yet, however slow the machine."""
 SLACK_IS_SILENT = Scene(
     provoke=slack_fault("chat.postMessage", slack_faults.Hang()), says=CREATE, outcomes=(READY,)
 )
