@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -42,8 +42,9 @@ class Point:
     """`store.instances.begin`, `novita.create_instance`."""
     when: When
     nth: int = 1
+    """Of the calls of all processes since the arming: two share the work as it comes."""
     then: Then = Then.KILL
-    serial: int = 0
+    serial: int
     """Of the arming, so that two are never taken for one."""
 
     def arm(self, file: Path) -> None:
@@ -58,12 +59,11 @@ class Point:
 
 @dataclass(slots=True, kw_only=True)
 class Fuse:
-    """Burns once, at the call that the point in `armed` names; of several processes only one does."""
+    """Burns once, at the call that the point in `armed` names."""
 
     armed: Path
     _text: str = ""
     _point: Point | None = None
-    _seen: int = field(default=0)
 
     @property
     def point(self) -> Point | None:
@@ -75,21 +75,21 @@ class Fuse:
         if text != self._text:
             said = json.loads(text)
             self._point = Point(**{**said, "when": When(said["when"]), "then": Then(said["then"])})
-            self._text, self._seen = text, 0
+            self._text = text
         return self._point
 
     def burns(self, method: str) -> Point | None:
         point = self.point
-        if point is None or method != point.method:
+        if point is None or method != point.method or self._counted(point) != point.nth:
             return None
-        self._seen += 1
-        if self._seen != point.nth:
-            return None
-        try:
-            self.armed.unlink()
-        except FileNotFoundError:
-            return None  # another one was quicker
+        self.armed.unlink()
         return point
+
+    def _counted(self, point: Point) -> int:
+        """Which call this is, from 1 on. Whoever appends to a file knows where its own byte has come to lie."""
+        with self.armed.with_name(f"calls-{point.serial}").open("ab", buffering=0) as calls:
+            calls.write(b".")
+            return calls.tell()
 
 
 STATEMENT, COMMIT = "migration.statement", "migration.commit"

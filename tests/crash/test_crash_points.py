@@ -15,6 +15,7 @@ from tests.crash.databases import Kind
 from tests.crash.lives import Lives
 from tests.crash.matrix import ACK_TIMEOUT, Run, play_all, runs
 from tests.crash.modes import Mode
+from tests.crash.points import Fuse, Point, When
 from tests.crash.scenes import Scene
 from tests.crash.table import table
 from tests.e2e.lives import Nursery
@@ -80,3 +81,14 @@ def test_scenes_are_not_lenient_by_oversight() -> None:
     several = {name for name, case in CASES.items() if len(case.scene.outcomes) > 1}
     assert several == {"store.instances.purge", "frozen at novita.restart_instance"}
     assert scenes.CREATE_IT.outcomes == (scenes.READY,)
+
+
+def test_calls_count_over_all_processes_and_one_of_them_burns(tmp_path: Path) -> None:
+    armed = tmp_path / "armed"
+    fuses = [Fuse(armed=armed), Fuse(armed=armed)]
+    for serial in (1, 2):
+        point = Point(method="store.cards.settle", when=When.AFTER, nth=3, serial=serial)
+        point.arm(armed)
+        assert fuses[0].burns("store.cards.later") is None
+        calls = [fuses[number % 2].burns("store.cards.settle") for number in range(5)]
+        assert calls == [None, None, point, None, None]
