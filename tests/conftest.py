@@ -11,13 +11,16 @@ from functools import cache
 import hypothesis
 import pytest
 import structlog
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 # No deadline: a shared core makes any example slow now and then. Few examples: coverage makes each one three
 # times as slow, and every run draws others; `make test-slow` draws many. In CI they are the same every time.
 hypothesis.settings.register_profile(
     "tests",
     deadline=None,
-    max_examples=int(os.environ.get("EXAMPLES", "20")),
+    max_examples=int(os.environ.get("EXAMPLES", "10")),
     derandomize=bool(os.environ.get("CI")),
 )
 hypothesis.settings.load_profile("tests")
@@ -34,6 +37,18 @@ gc.set_threshold(50_000, 20, 50)
 
 # Each client of a test would read all authorities of the world anew, to talk to this machine.
 ssl.create_default_context = cache(ssl.create_default_context)
+
+# Each test has a database of its own, for which SQLAlchemy would make the text of every statement anew: a third of
+# the time of whatever uses the store. Dialects of one kind count as the same here, and so do their texts.
+SQLiteDialect_pysqlite.__hash__ = lambda self: hash(type(self))
+SQLiteDialect_pysqlite.__eq__ = lambda self, other: type(self) is type(other)
+_STATEMENTS = LRUCache(5000)
+
+
+@event.listens_for(Engine, "engine_connect")
+def _share_statements(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execution_options(compiled_cache=_STATEMENTS)
 
 
 @pytest.fixture(autouse=True)

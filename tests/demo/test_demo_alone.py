@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from demo_service import in_order, play
 from test_demo_run import ANSWERED, MAIN_JOB, WEBHOOKS
 
@@ -40,6 +41,7 @@ REAL = {
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+@pytest.mark.slow
 def test_it_plays_the_main_job_on_loopback_whatever_the_environment_says(tmp_path: Path) -> None:
     folder, tried = tmp_path / "here", tmp_path / "tried"
     folder.mkdir()
