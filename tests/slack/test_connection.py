@@ -132,8 +132,9 @@ async def test_while_one_connection_is_refreshed_the_other_stays(line: Line, rea
     await line.connected()
     asked = line.server.journal.count(OPEN)
     await line.server.socket.disconnect(reason, most=1)
-    for _ in range(4):
-        assert await line.command()
+    heard = [await line.command() for _ in range(4)]
+    # Slack goes on sending on a connection that it has warned of; what is on its way as the app hangs up is lost.
+    assert heard.count(False) <= (reason == "warning")
     await line.server.wait_for(lambda: line.server.journal.count(OPEN) == asked + 1)
     await line.connected()
     assert line.supervisor.unhealthy_since() is None
