@@ -53,8 +53,10 @@ _LOOK_AGAIN_AFTER = 0.02
 """Seconds between the end of a send and the next look for due rows, so that many ends make one look."""
 _AFTER_A_FAULT = timedelta(seconds=30)
 _NO_DATABASE = Later(reason="the database does not work")
-"""Told once, by itself; what was leased is due again when the lease lapses. So is what a later version has
+"""Told once, by itself; what was not begun is due again when the lease lapses. So is what a later version has
 written to meanwhile."""
+_NOTED_AGAIN_AFTER = 1.0
+"""Seconds."""
 _NO_SLACK = Later(reason="Slack is not configured", after=timedelta(hours=1))
 
 T = TypeVar("T")
@@ -162,7 +164,7 @@ class Deliveries:
     async def _show(self, slack: SlackSink, row: LeasedCard) -> None:
         verdict = await _guarded(self._show_now(slack, row))
         self._metrics.attempted("card", WORDS[type(verdict)])
-        await _guarded(self._settlements.settle_card(row, verdict))
+        await _guarded(_noted(lambda: self._settlements.settle_card(row, verdict)))
         self._look_again()
 
     async def _show_now(self, slack: SlackSink, row: LeasedCard) -> CardVerdict:
@@ -172,7 +174,7 @@ class Deliveries:
     async def _publish(self, slack: SlackSink, row: LeasedHome) -> None:
         verdict = await _guarded(self._publish_now(slack, row))
         self._metrics.attempted("home", WORDS[type(verdict)])
-        await _guarded(self._settlements.settle_home(row, verdict))
+        await _guarded(_noted(lambda: self._settlements.settle_home(row, verdict)))
         self._look_again()
 
     async def _publish_now(self, slack: SlackSink, row: LeasedHome) -> Verdict:
@@ -183,7 +185,7 @@ class Deliveries:
         delivery_id = row.delivery.id
         verdict = await _guarded(self._hand_over(row), delivery=delivery_id)
         self._metrics.attempted(row.delivery.target.kind, WORDS[type(verdict)])
-        await _guarded(self._settlements.settle(row, verdict), delivery=delivery_id)
+        await _guarded(_noted(lambda: self._settlements.settle(row, verdict)), delivery=delivery_id)
         self._look_again()
 
     async def _hand_over(self, row: LeasedDelivery) -> Verdict:
@@ -247,6 +249,19 @@ async def _guarded(work: Awaitable[T], **row: str) -> T | Later:
         reference = uuid.uuid4().hex[:8]
         log.exception("delivery.broken", reference=reference, **row)
         return Later(reason=f"an error of ours; the log has it as {reference}", after=_AFTER_A_FAULT)
+
+
+async def _noted(settle: Callable[[], Awaitable[None]]) -> None:
+    """Tried until the database takes it, or the service ends.
+
+    What was done and not noted would be done again. And where another one had taken over meanwhile, nobody
+    else knows that the old was put over the new.
+    """
+    while True:
+        try:
+            return await settle()
+        except DatabaseUnavailable:
+            await asyncio.sleep(_NOTED_AGAIN_AFTER)
 
 
 def _about(

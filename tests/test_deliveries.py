@@ -557,17 +557,30 @@ async def test_what_could_not_be_settled_is_sent_again_when_the_lease_lapses(ben
     assert first.event.id == second.event.id
 
 
-async def test_an_outage_of_the_database_is_not_told_by_every_delivery(bench, monkeypatch):
-    async def down(*_args, **_options):
-        raise DatabaseUnavailable("The database does not work at the moment.")
+@pytest.mark.parametrize(
+    ("noun", "settle"), [("deliveries", "settle_delivered"), ("cards", "settle"), ("people", "settle")]
+)
+async def test_what_was_done_in_an_outage_of_the_database_is_noted_after_it_and_not_done_again(
+    bench, monkeypatch, noun, settle
+):
+    monkeypatch.setattr("bot.deliveries._NOTED_AGAIN_AFTER", 0)
+    works, failures = getattr(getattr(bench.store, noun), settle), iter(range(3))
 
-    await bench.happens(1, hook())
-    with monkeypatch.context() as outage, logged() as lines:
-        outage.setattr(bench.store.deliveries, "settle_delivered", down)
-        assert await bench.run() == 1
-    assert lines == []
+    async def down(*args, **options):
+        if next(failures, None) is not None:
+            raise DatabaseUnavailable("The database does not work at the moment.")
+        return await works(*args, **options)
+
+    monkeypatch.setattr(getattr(bench.store, noun), settle, down)
+    await bench.store.people.open_home("U1")
+    await bench.happens(1, hook(), card="C1")
+    with logged() as lines:
+        await bench.run()
+    assert (lines, next(failures, None)) == ([], None)
     bench.clock.advance(25)
-    assert await bench.run() == 1
+    assert await bench.run() == 0
+    assert bench.tries() == 1
+    assert sorted(address for address, _ in bench.slack.calls) == ["card", "home"]
 
 
 async def test_a_look_that_fails_is_made_again_by_the_next(bench, monkeypatch):

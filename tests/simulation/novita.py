@@ -64,7 +64,7 @@ class Witness(Protocol):
         """Only of one that changes something."""
 
     def answered(self, novita_id: str, status_code: int) -> None:
-        """What a process heard about one of them."""
+        """What a process heard about one of them, and can read."""
 
     def create_handed_over(self, name: str) -> None:
         """To the client: from here on it may be sent."""
@@ -207,7 +207,7 @@ class SimulatedNovita(NovitaClient):
         if served is None:
             raise lost("The connection to Novita broke.", call.effect)
         novita_id = (call.body or call.params).get("instanceId")
-        if isinstance(novita_id, str):
+        if isinstance(novita_id, str) and served.content_type == "application/json":
             self._witness.answered(novita_id, served.status)
         return Answer(
             status_code=served.status,
