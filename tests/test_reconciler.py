@@ -411,6 +411,7 @@ async def test_a_process_that_stood_still_does_not_begin_its_own_step_once_more(
     s.novita.gates["create"] = asyncio.Event()
     i = await s.ask()
     await s.reconciler.reconcile()
+    await s.novita.called("create")
     s.clock.advance(60)
     assert await s.reconciler.reconcile() == 0
     s.novita.gates["create"].set()
