@@ -558,7 +558,7 @@ async def test_what_could_not_be_settled_is_sent_again_when_the_lease_lapses(ben
 
 
 async def test_an_outage_of_the_database_is_not_told_by_every_delivery(bench):
-    bench.webhooks.script[HOOK] = deque([DatabaseUnavailable("The database does not work at the moment.")])
+    bench.webhooks.say(HOOK, DatabaseUnavailable("The database does not work at the moment."))
     await bench.happens(1, hook())
     with logged() as lines:
         assert await bench.run() == 1
