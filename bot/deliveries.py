@@ -53,10 +53,10 @@ _LOOK_AGAIN_AFTER = 0.02
 """Seconds between the end of a send and the next look for due rows, so that many ends make one look."""
 _AFTER_A_FAULT = timedelta(seconds=30)
 _NO_DATABASE = Later(reason="the database does not work")
-"""Told once, by itself; what was not begun is due again when the lease lapses. So is what a later version has
-written to meanwhile."""
+"""Told once, by itself; what could not be handed over for it is due again after a pause. What a later version
+has written to meanwhile is due again when the lease lapses."""
 _NOTED_AGAIN_AFTER = 1.0
-"""Seconds."""
+"""Seconds between two tries to note what was done, while the database is away."""
 _NO_SLACK = Later(reason="Slack is not configured", after=timedelta(hours=1))
 
 T = TypeVar("T")
