@@ -15,18 +15,7 @@ from storage.records import Card, Instance
 from storage.store.cardrows import RESTING, bump_cards
 from storage.store.rows import COLUMNS, read_instance
 from storage.store.taking import take
-from storage.store.transaction import (
-    FREED,
-    MOST,
-    NOW,
-    Ledger,
-    Transaction,
-    claim,
-    claiming,
-    is_due,
-    renew,
-    rows_of,
-)
+from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
 from storage.store.unreadable import LeftAlone, sort_out
 from storage.tables import cards, instances
 
@@ -47,7 +36,7 @@ _URGENCY = (case((instances.c.state.in_(RESTING), 0), else_=1), cards.c.due_at)
 class Cards:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._left = LeftAlone("cards")
+        self._left = LeftAlone(cards)
 
     async def get(self, instance_id: str) -> Card | None:
         def work(connection: Connection) -> Card | None:
@@ -129,9 +118,9 @@ def _lease_due(
 ) -> tuple[LeasedCard, ...]:
     return take(
         transaction,
-        cards,
         left,
-        lambda others: claim(transaction, _CLAIM, limit, lease, left=[*others, *rows_of(at_work)]),
+        at_work,
+        lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
         lambda tokens: _read_leased(transaction, tokens),
     )
 

@@ -16,7 +16,7 @@ from storage.store.cards import CARD_COLUMNS, read_card
 from storage.store.deliveryrows import COLUMNS, read_delivery, select_deliveries, select_ready
 from storage.store.taking import take
 from storage.store.targets import Telling, clear_failing, disable, is_disabled, note_failing
-from storage.store.transaction import FREED, Ledger, Transaction, claim, claiming, is_held, renew, rows_of
+from storage.store.transaction import FREED, Ledger, Transaction, claim, claiming, is_held, renew
 from storage.store.unreadable import LeftAlone, readable, sort_out
 from storage.tables import cards, deliveries, targets
 
@@ -67,7 +67,7 @@ class Deliveries:
     def __init__(self, ledger: Ledger, *, per_target: int = PER_TARGET) -> None:
         self._ledger = ledger
         self._per_target = per_target
-        self._left = LeftAlone("deliveries")
+        self._left = LeftAlone(deliveries)
 
     async def lease_due(self, limit: int, at_work: Collection[str] = ()) -> tuple[LeasedDelivery, ...]:
         """Longest due first, and so that one slow receiver never occupies all workers.
@@ -182,12 +182,11 @@ class Deliveries:
         wanted = _CLAIM_LATERALLY if is_shared else _CLAIM
 
         def claimed(others: Collection[str]) -> Mapping[str, str]:
-            left = [*others, *rows_of(at_work)]
             more = {"per_target": self._per_target, "passed": self._left.overdue(transaction.now)}
-            return claim(transaction, wanted, limit, self._ledger.lease, left=left, **more)
+            return claim(transaction, wanted, limit, self._ledger.lease, left=others, **more)
 
         return take(
-            transaction, deliveries, self._left, claimed, lambda tokens: _read_leased(transaction, tokens)
+            transaction, self._left, at_work, claimed, lambda tokens: _read_leased(transaction, tokens)
         )
 
 

@@ -28,7 +28,7 @@ from storage.tables import instances
 class Instances:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._left = LeftAlone("instances")
+        self._left = LeftAlone(instances)
 
     async def add(  # noqa: PLR0913 - all of it is one transaction
         self,

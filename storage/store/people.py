@@ -14,18 +14,7 @@ from storage.columns import Unread, Word, leniently
 from storage.records import Notify
 from storage.store.homerows import bump_homes
 from storage.store.taking import take
-from storage.store.transaction import (
-    FREED,
-    MOST,
-    NOW,
-    Ledger,
-    Transaction,
-    claim,
-    claiming,
-    is_due,
-    renew,
-    rows_of,
-)
+from storage.store.transaction import FREED, MOST, NOW, Ledger, Transaction, claim, claiming, is_due, renew
 from storage.store.unreadable import LeftAlone, refuse_unread, sort_out
 from storage.tables import people
 
@@ -53,7 +42,7 @@ _MEET = text(
 class People:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._left = LeftAlone("people")
+        self._left = LeftAlone(people)
 
     async def notify(self, user_ids: Iterable[str]) -> Mapping[str, Notify]:
         """Of each; who never chose, or what a later version knows, has the usual."""
@@ -100,9 +89,9 @@ class People:
         def work(transaction: Transaction) -> tuple[LeasedHome, ...]:
             return take(
                 transaction,
-                people,
                 left,
-                lambda others: claim(transaction, _CLAIM, limit, lease, left=[*others, *rows_of(at_work)]),
+                at_work,
+                lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
                 lambda tokens: _read_leased(transaction, tokens),
             )
 

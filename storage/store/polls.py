@@ -60,7 +60,7 @@ _PACE = select(
 class Polls:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._left = LeftAlone("instances")
+        self._left = LeftAlone(instances)
 
     async def observe(self, listing: Listing, *, previous: datetime | None) -> Observed:
         """One transaction, after a look at which rows it is about. An older list than the latest is dropped.

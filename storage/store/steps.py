@@ -23,7 +23,7 @@ from storage.store.rows import (
     write_change,
 )
 from storage.store.taking import take
-from storage.store.transaction import FREED, MOST, NOW, Transaction, claim, claiming, is_due, rows_of
+from storage.store.transaction import FREED, MOST, NOW, Transaction, claim, claiming, is_due
 from storage.store.unreadable import LeftAlone, sort_out
 from storage.tables import attempts, instances, meta
 
@@ -78,9 +78,9 @@ def lease_due(
 
     return take(
         transaction,
-        instances,
         left,
-        lambda others: claim(transaction, _CLAIM, limit, lease, left=[*others, *rows_of(at_work)]),
+        at_work,
+        lambda others: claim(transaction, _CLAIM, limit, lease, left=others),
         read,
     )
 

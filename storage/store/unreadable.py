@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
+from sqlalchemy import Table
 
 from storage.columns import Unread
 from storage.errors import Unreadable
@@ -39,8 +40,8 @@ class _Met:
 class LeftAlone:
     """Of one table, as far as this process has met them. Each thing that is not known here is told once."""
 
-    def __init__(self, table: str) -> None:
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self.table = table
         self._met: dict[str, _Met] = {}
         self._told: set[str] = set()
 
@@ -58,7 +59,7 @@ class LeftAlone:
             self._met.setdefault(key, _Met(first_at=now, last_at=now)).last_at = now
             if why not in self._told:
                 self._told.add(why)
-                log.warning("row.left", table=self._table, row=key, why=why)
+                log.warning("row.left", table=self.table.name, row=key, why=why)
         if found:
             kept = [(key, met) for key, met in self._met.items() if now - met.last_at < FORGOTTEN_AFTER]
             self._met = dict(kept[-MOST:])
